@@ -1,0 +1,134 @@
+"""Assays: measured molecules under a name, and collections of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from molmeta.episode import Classification, Examples, Regression, Target, labels
+from molmeta.errors import DataError, OneClassSupport
+from molmeta.molecules import Molecules
+from molmeta.registry import nearest
+
+
+@dataclass(frozen=True)
+class Assay:
+    """Measurements of one assay.
+
+    Attributes
+    ----------
+    name : str
+        The assay's id.
+    molecules : Molecules
+        Distinct, standardised.
+    values : ndarray
+        `[n]` float64: class indices, or measurements in the assay's unit (higher is more active).
+    target : Target
+        What the values mean.
+    info : mapping
+        Whatever else is known of the assay, such as its target protein.
+    """
+
+    name: str
+    molecules: Molecules
+    values: np.ndarray
+    target: Target
+    info: Mapping[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, index: np.ndarray) -> Assay:
+        """Some of the measurements."""
+        return replace(self, molecules=self.molecules[index], values=self.values[index])
+
+    def examples(self, index: np.ndarray | None = None) -> Examples:
+        """All measurements, or some, as labelled examples."""
+        part = self if index is None else self.take(index)
+        return Examples(part.molecules, labels(part.values, self.target), self.target)
+
+    @property
+    def active(self) -> np.ndarray:
+        """`[n]` 0/1: class 1, or a measurement at or above the regression's threshold."""
+        if isinstance(self.target, Regression):
+            cut = self.target.threshold
+            cut = float(np.median(self.values)) if cut is None else cut
+            return (self.values >= cut).astype(np.int64)
+        return (self.values == 1).astype(np.int64)
+
+    def binarise(self, threshold: float | str = "median") -> Assay:
+        """Active (1) where the value is at or above `threshold`.
+
+        With "median", above the assay's median, or at and above it where more than half of all
+        values are its largest. An assay that is binary already stays as it is.
+
+        Raises
+        ------
+        OneClassSupport
+            All measurements fall on one side.
+        """
+        if isinstance(self.target, Classification):
+            return self
+        if threshold == "median":
+            median = np.median(self.values)
+            active = self.values > median
+            active = active if active.any() else self.values >= median
+        else:
+            active = self.values >= float(threshold)
+        if len(self) and active.all() or not active.any():
+            side = "active" if active.any() else "inactive"
+            raise OneClassSupport(
+                f"assay {self.name}: at the threshold {threshold} all {len(self)} measurements "
+                f"are {side} (they lie in {self.values.min():g} to {self.values.max():g}); "
+                "choose a threshold between, or 'median'"
+            )
+        return replace(self, values=active.astype(np.float64), target=Classification(2))
+
+
+class Assays(Mapping[str, Assay]):
+    """Assays by name, over one set of molecules.
+
+    Parameters
+    ----------
+    assays : iterable of Assay
+        With distinct names.
+    """
+
+    def __init__(self, assays: Iterable[Assay]) -> None:
+        self._assays = {assay.name: assay for assay in assays}
+
+    def __getitem__(self, name: str) -> Assay:
+        if name not in self._assays:
+            raise DataError(f"there is no assay '{name}'{nearest(name, list(self._assays)[:20])}")
+        return self._assays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._assays)
+
+    def __len__(self) -> int:
+        return len(self._assays)
+
+    def __repr__(self) -> str:
+        return f"Assays({len(self)} assays, {sum(len(a) for a in self.values())} measurements)"
+
+    def select(self, names: Iterable[str]) -> Assays:
+        """Only these assays, in this order."""
+        return Assays(self[name] for name in names)
+
+    def binarise(self, threshold: float | str = "median") -> Assays:
+        """`Assay.binarise` for each."""
+        return Assays(assay.binarise(threshold) for assay in self.values())
+
+    def smiles(self) -> set[str]:
+        """All molecules that are measured in one of these assays."""
+        return {smiles for assay in self.values() for smiles in assay.molecules.smiles}
+
+    def without(self, smiles: set[str]) -> Assays:
+        """The same assays without the measurements of some molecules."""
+        keep = {
+            name: np.array([text not in smiles for text in assay.molecules.smiles], dtype=bool)
+            for name, assay in self.items()
+        }
+        return Assays(assay.take(np.flatnonzero(keep[name])) for name, assay in self.items())

@@ -1,0 +1,1 @@
+"""What every learner is measured against: the same two verbs, nothing meta-learned."""

@@ -1,0 +1,238 @@
+"""Models and adapted assays on disk: safetensors and JSON, nothing that runs code."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from molmeta.config import Experiment, experiment_names, load_experiment
+from molmeta.episode import Target, target_from_dict, target_to_dict
+from molmeta.errors import CheckpointError
+from molmeta.learner import Learner, State
+
+ASSAY_FORMAT = "molmeta assay 1"
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A meta-trained learner with what it was built and trained by.
+
+    Attributes
+    ----------
+    learner : Learner
+        In evaluation mode.
+    experiment : Experiment
+        The resolved configuration, with the standardisation policy.
+    sha256 : str
+        Of the weights: what an adapted assay refers to.
+    """
+
+    learner: Learner
+    experiment: Experiment
+    sha256: str
+
+
+@dataclass(frozen=True)
+class AdaptedAssay:
+    """A base model adapted to one assay.
+
+    Attributes
+    ----------
+    name : str
+        The assay.
+    state : dict of Tensor
+        What the learner knows of it.
+    target : Target
+        What is predicted.
+    base : BaseModel
+        The model that made the state and reads it.
+    counts : dict
+        Number of support measurements, in all and by class.
+    """
+
+    name: str
+    state: State
+    target: Target
+    base: BaseModel
+    counts: dict[str, int]
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that a reader or a crash never meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def tensors_sha256(tensors: dict[str, Tensor]) -> str:
+    """Checksum of named tensors: names, types, shapes and bytes."""
+    digest = sha256()
+    for name in sorted(tensors):
+        array = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {array.dtype} {tuple(array.shape)}\n".encode())
+        digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def save_pretrained(learner: Learner, experiment: Experiment, folder: str | Path) -> BaseModel:
+    """Write `model.safetensors` and `config.json` (with its sha256) into a folder."""
+    folder = Path(folder)
+    weights = {name: t.detach().cpu().contiguous() for name, t in learner.state_dict().items()}
+    digest = tensors_sha256(weights)
+    config = {"experiment": experiment.to_dict(), "sha256": digest}
+    write_atomic(folder / "model.safetensors", save_tensors(weights))
+    write_atomic(folder / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+    return BaseModel(learner.eval(), experiment, digest)
+
+
+def from_pretrained(
+    path: str | Path, device: torch.device | str = "cpu"
+) -> BaseModel:
+    """Load a model folder; or build a shipped experiment by name, if it has nothing to train.
+
+    Raises
+    ------
+    CheckpointError
+        Files are missing or damaged, or the weights do not fit the configuration.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        return _untrained(str(path))
+    config = _read_json(folder / "config.json")
+    try:
+        spec, expected = config["experiment"], config["sha256"]
+    except (KeyError, TypeError):
+        raise CheckpointError(f"{folder / 'config.json'} is not a molmeta configuration") from None
+    weights, _ = read_safetensors(folder / "model.safetensors")
+    found = tensors_sha256(weights)
+    if found != expected:
+        raise CheckpointError(
+            f"{folder / 'model.safetensors'} has checksum {found[:12]}…, config.json says "
+            f"{expected[:12]}…: the file is damaged or from another run; copy the folder again"
+        )
+    experiment = Experiment.from_dict(spec)
+    learner = experiment.model.build()
+    _load_weights(learner, weights, folder)
+    return BaseModel(learner.to(device).eval(), experiment, found)
+
+
+def _untrained(name: str) -> BaseModel:
+    if name not in experiment_names():
+        raise CheckpointError(
+            f"there is no model folder {name}; give the folder that `molmeta train` wrote, or the "
+            "name of a baseline, such as random_forest"
+        )
+    experiment = load_experiment(name)
+    learner = experiment.model.build()
+    if learner.state_dict():
+        raise CheckpointError(
+            f"'{name}' is an experiment that must be trained first: run "
+            f"`molmeta train --config {name} --save-dir runs/{name}` and give that folder"
+        )
+    return BaseModel(learner.eval(), experiment, tensors_sha256({}))
+
+
+def _load_weights(learner: Learner, weights: dict[str, Tensor], folder: Path) -> None:
+    wanted = {name: tuple(t.shape) for name, t in learner.state_dict().items()}
+    found = {name: tuple(t.shape) for name, t in weights.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            raise CheckpointError(
+                f"{folder}: the weight '{name}' has shape {found.get(name, 'none: it is missing')}"
+                f", the configuration wants {wanted.get(name, 'no such weight')}; config.json and "
+                "model.safetensors are not of one run"
+            )
+    learner.load_state_dict(weights)
+
+
+def save_assay(adapted: AdaptedAssay, path: str | Path) -> None:
+    """Write an adapted assay: its state, and a JSON header that names its base model."""
+    state = {name: t.detach().cpu().contiguous().clone() for name, t in adapted.state.items()}
+    header = {
+        "format": ASSAY_FORMAT,
+        "assay": adapted.name,
+        "target": json.dumps(target_to_dict(adapted.target)),
+        "counts": json.dumps(adapted.counts),
+        "base_sha256": adapted.base.sha256,
+        "base_name": adapted.base.experiment.name,
+        "state_sha256": tensors_sha256(state),
+    }
+    write_atomic(Path(path), save_tensors(state, metadata=header))
+
+
+def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
+    """Read an adapted assay.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing or damaged, or was adapted from another base model.
+    """
+    path = Path(path)
+    state, header = read_safetensors(path)
+    if header.get("format") != ASSAY_FORMAT:
+        raise CheckpointError(f"{path} is not an adapted assay; `molmeta adapt` writes those")
+    if header["state_sha256"] != tensors_sha256(state):
+        raise CheckpointError(f"{path} is damaged: its checksum is wrong; adapt the assay again")
+    if header["base_sha256"] != base.sha256:
+        raise CheckpointError(
+            f"{path} was adapted from the model '{header['base_name']}' "
+            f"({header['base_sha256'][:12]}…), not from '{base.experiment.name}' "
+            f"({base.sha256[:12]}…); give that model's folder, or adapt again"
+        )
+    device = next((p.device for p in base.learner.parameters()), torch.device("cpu"))
+    return AdaptedAssay(
+        name=header["assay"],
+        state={name: tensor.to(device) for name, tensor in state.items()},
+        target=target_from_dict(json.loads(header["target"])),
+        base=base,
+        counts=json.loads(header["counts"]),
+    )
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and text header of a safetensors file.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, or truncated or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}")
+    content = path.read_bytes()
+    try:
+        tensors = load_tensors(content)
+        length = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8 : 8 + length]).get("__metadata__", {})
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is not a whole safetensors file ({error}); copy or make it again"
+        ) from None
+    return tensors, header
+
+
+def _read_json(path: Path) -> Any:
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}; is this a folder of `molmeta train`?")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not JSON ({error}); copy the folder again") from None

@@ -1,0 +1,1 @@
+"""Where assays come from. A data set ends in tasks and knows no learner."""

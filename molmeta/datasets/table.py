@@ -1,0 +1,240 @@
+"""Anybody's CSV as assays: long (one measurement a row) or wide (one assay a column)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from molmeta.assay import Assay, Assays
+from molmeta.episode import Classification, Regression
+from molmeta.errors import DataError
+from molmeta.featurizers.standardise import Policy, Standardiser
+from molmeta.molecules import Molecules
+from molmeta.registry import nearest
+
+MISSING = {"", "na", "n/a", "nan", "null", "none"}
+CONFLICT = 1.0  # duplicates of a real value that differ by more are reported
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the rows of a table.
+
+    Attributes
+    ----------
+    rows : int
+        Rows of the file.
+    rejected : DataFrame
+        `row` (from 1), `smiles`, `status`, `reason` of rows whose molecule cannot be used.
+    merged : int
+        Measurements that were merged into another of the same molecule and assay.
+    conflicts : DataFrame
+        `assay_id`, `smiles`, `count`, `low`, `high`, `action` of duplicates that disagree.
+    """
+
+    rows: int
+    rejected: pd.DataFrame
+    merged: int
+    conflicts: pd.DataFrame
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows} rows read"]
+        if len(self.rejected):
+            first = self.rejected.iloc[0]
+            lines.append(
+                f"{len(self.rejected)} rows left out (the first: row {first['row']}, "
+                f"{first['smiles']!r}: {first['reason']})"
+            )
+        if self.merged:
+            lines.append(f"{self.merged} duplicates merged, {len(self.conflicts)} of them disagree")
+        return "; ".join(lines)
+
+    def write(self, path: Path) -> None:
+        """Rejected rows and conflicts as one CSV; nothing where there are none."""
+        parts = [
+            self.rejected.assign(kind="rejected"),
+            self.conflicts.assign(kind="conflicting duplicates"),
+        ]
+        parts = [part for part in parts if len(part)]
+        if parts:
+            pd.concat(parts).to_csv(path, index=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Assays with the report of how they were read."""
+
+    assays: Assays
+    report: Report
+    policy: Policy = field(default_factory=Policy)
+
+
+def read_table(
+    path: str | Path,
+    *,
+    smiles_column: str = "smiles",
+    target_columns: Sequence[str] | None = None,
+    assay_column: str = "assay_id",
+    policy: Policy | None = None,
+) -> Table:
+    """Read a `.csv` or `.csv.gz` of measurements.
+
+    Long, where `assay_column` is in the header: one measurement a row, in the one target column.
+    Wide otherwise: each target column is an assay, an empty cell a missing measurement. Without
+    `target_columns`, they are all columns in which every cell is empty or a number. An assay
+    whose values are all 0 or 1 is binary, any other is a regression (higher is more active).
+
+    Duplicates of a molecule in an assay are merged: real values to their median, labels to the
+    majority; an exact tie of labels is left out. Molecules are standardised by `policy`.
+
+    Raises
+    ------
+    DataError
+        The file is missing, empty, truncated or not UTF-8, a column is missing, or a measurement
+        is not a finite number.
+    """
+    frame = read_csv(Path(path))
+    require_columns(frame, [smiles_column, *(target_columns or [])], path)
+    measured = _long(frame, smiles_column, target_columns, assay_column, path)
+    policy = policy or Policy()
+    standardised, rejected = _standardise(frame[smiles_column], policy)
+    measured["smiles"] = standardised.iloc[measured["row"].to_numpy() - 1].to_numpy()
+    measured = measured[measured["smiles"] != ""]
+    if measured.empty:
+        raise DataError(f"{path}: no row has both a readable SMILES and a measurement")
+    merged, conflicts = _merge(measured)
+    report = Report(len(frame), rejected, len(measured) - len(merged), conflicts)
+    return Table(assays_from_rows(merged[merged["action"] != "left out"]), report, policy)
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """All cells as text, an absent one as "".
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as UTF-8 CSV with a header and at least one row.
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}")
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except pd.errors.EmptyDataError:
+        raise DataError(f"{path} is empty; it needs a header line and rows") from None
+    except EOFError:
+        raise DataError(f"{path} is a truncated gzip file; get it again") from None
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
+    if frame.empty:
+        raise DataError(f"{path} has a header but no rows")
+    return frame.fillna("")
+
+
+def require_columns(frame: pd.DataFrame, wanted: Sequence[str], path: str | Path) -> None:
+    """Raise `DataError`, with the columns found and the nearest name, if one is missing."""
+    found = [str(column) for column in frame.columns]
+    for column in wanted:
+        if column not in found:
+            raise DataError(f"{path} has no column '{column}'{nearest(column, found)}")
+
+
+def _long(
+    frame: pd.DataFrame,
+    smiles_column: str,
+    target_columns: Sequence[str] | None,
+    assay_column: str,
+    path: str | Path,
+) -> pd.DataFrame:
+    """Rows of (row from 1, assay_id, value) with every missing measurement left out."""
+    others = [c for c in frame.columns if c not in (smiles_column, assay_column)]
+    columns = list(target_columns) if target_columns else [c for c in others if _numeric(frame[c])]
+    if not columns:
+        raise DataError(
+            f"{path}: none of the columns {', '.join(others) or '(there are none)'} holds numbers "
+            "alone; name the measurements with target columns"
+        )
+    is_long = assay_column in frame.columns
+    if is_long and len(columns) != 1:
+        raise DataError(
+            f"{path} has the assay column '{assay_column}' and {len(columns)} columns of numbers "
+            f"({', '.join(columns[:5])}); name the one that holds the measurements"
+        )
+    parts = []
+    for column in columns:
+        assay = frame[assay_column] if is_long else column
+        part = pd.DataFrame({"assay_id": assay, "text": frame[column].str.strip()})
+        part["row"] = np.arange(1, len(frame) + 1)
+        part = part[~part["text"].str.lower().isin(MISSING)]
+        part["value"] = _numbers(part, column, path)
+        parts.append(part[["row", "assay_id", "value"]])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _numeric(column: pd.Series) -> bool:
+    present = column[~column.str.strip().str.lower().isin(MISSING)]
+    return len(present) > 0 and bool(pd.to_numeric(present, errors="coerce").notna().all())
+
+
+def _numbers(part: pd.DataFrame, column: str, path: str | Path) -> pd.Series:
+    values = pd.to_numeric(part["text"], errors="coerce").astype(float)
+    bad = part[~np.isfinite(values)]
+    if len(bad):
+        first = bad.iloc[0]
+        raise DataError(
+            f"{path}: row {first['row']}, column '{column}' holds {first['text']!r}, which is not "
+            f"a finite number ({len(bad)} such cells); correct them or leave them empty"
+        )
+    return values
+
+
+def _standardise(smiles: pd.Series, policy: Policy) -> tuple[pd.Series, pd.DataFrame]:
+    one = Standardiser(policy)
+    results = {text: one(text) for text in dict.fromkeys(smiles)}
+    rejected = [
+        {"row": row, "smiles": text, "status": results[text].status, "reason": results[text].reason}
+        for row, text in enumerate(smiles, start=1)
+        if results[text].status != "ok"
+    ]
+    columns = ["row", "smiles", "status", "reason"]
+    return smiles.map(lambda text: results[text].smiles), pd.DataFrame(rejected, columns=columns)
+
+
+def _merge(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    binary = measured.groupby("assay_id")["value"].transform(lambda v: v.isin([0, 1]).all())
+    groups = measured.assign(binary=binary).groupby(["assay_id", "smiles"], sort=False)
+    merged = groups.agg(
+        value=("value", "median"),
+        count=("value", "size"),
+        low=("value", "min"),
+        high=("value", "max"),
+        binary=("binary", "first"),
+    ).reset_index()
+    spread = merged["high"] - merged["low"]
+    disagree = np.where(merged["binary"], spread > 0, spread > CONFLICT)
+    tied = merged["binary"] & (merged["value"] == 0.5)
+    kept = np.where(merged["binary"], "majority kept", "median kept")
+    merged["action"] = np.where(tied, "left out", kept)
+    columns = ["assay_id", "smiles", "count", "low", "high", "action"]
+    return merged, merged.loc[disagree, columns]
+
+
+def assays_from_rows(rows: pd.DataFrame) -> Assays:
+    """Assays of rows `smiles, assay_id, value`: standardised, no duplicates, nothing missing."""
+    smiles = list(dict.fromkeys(rows["smiles"]))
+    molecules, position = Molecules(smiles), {text: i for i, text in enumerate(smiles)}
+    out = []
+    for name, part in rows.groupby("assay_id", sort=False):
+        index = np.array([position[text] for text in part["smiles"]], dtype=np.int64)
+        values = part["value"].to_numpy(float)
+        binary = bool(np.isin(values, [0, 1]).all())
+        target = Classification(2) if binary else Regression()
+        out.append(Assay(str(name), molecules[index], values, target))
+    return Assays(out)

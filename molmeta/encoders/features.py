@@ -1,0 +1,48 @@
+"""Feature blocks as they are: nothing learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from molmeta.encoders.base import Encoder
+from molmeta.errors import ConfigError
+from molmeta.molecules import BLOCK_WIDTHS, Counts, Molecules
+from molmeta.registry import nearest
+
+
+def read_block(x: Molecules, name: str) -> Tensor:
+    """One block of a view, dense: `[n, width]` float32."""
+    block = x.block(name).take(x.index)
+    return torch.from_numpy(block.dense() if isinstance(block, Counts) else block.values)
+
+
+class Features(Encoder):
+    """Feature blocks side by side, without parameters: what a random forest reads.
+
+    Parameters
+    ----------
+    blocks : sequence of str
+        Names of blocks with rows of fixed width, such as `ecfp4` and `descriptors`.
+
+    Returns
+    -------
+    Tensor
+        `[n, sum of widths]` float32.
+    """
+
+    def __init__(self, blocks: Sequence[str] = ("ecfp4", "descriptors")) -> None:
+        super().__init__()
+        for name in blocks:
+            if name not in BLOCK_WIDTHS:
+                raise ConfigError(
+                    f"'{name}' has no rows of fixed width{nearest(name, list(BLOCK_WIDTHS))}"
+                )
+        self.blocks = tuple(blocks)
+        self.dim = sum(BLOCK_WIDTHS[name] for name in blocks)
+
+    def forward(self, x: Molecules) -> Tensor:
+        """Look the blocks up: `[n, dim]`."""
+        return torch.cat([read_block(x, name) for name in self.blocks], dim=1)

@@ -1,0 +1,29 @@
+"""The errors that `molmeta` raises on purpose: one line that says what was found and what to do."""
+
+
+class MolmetaError(ValueError):
+    """Bad input. The command line prints the message alone and ends with exit code 2."""
+
+
+class UnsupportedTarget(MolmetaError):
+    """A learner was given a target that it cannot honestly predict."""
+
+
+class OneClassSupport(MolmetaError):
+    """A support set lacks one of its classes, so there is nothing to tell apart."""
+
+
+class TooFewMeasurements(MolmetaError):
+    """An assay has fewer measurements (or fewer of one class) than an episode asks for."""
+
+
+class DataError(MolmetaError):
+    """A table cannot be read as assays."""
+
+
+class CheckpointError(MolmetaError):
+    """A checkpoint is missing, damaged, or belongs to another model."""
+
+
+class ConfigError(MolmetaError):
+    """An experiment's configuration is wrong."""

@@ -1,0 +1,119 @@
+"""One policy that turns the SMILES that people have into the SMILES that models see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from rdkit import Chem, RDLogger
+from rdkit.Chem.MolStandardize import rdMolStandardize
+
+from molmeta.errors import ConfigError
+
+CHARGED = re.compile(r"\[[^\]]*[+-]")
+
+Status = Literal["ok", "empty", "invalid", "no atoms", "too large"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How molecules are standardised; stored with every model, so that screening does the same.
+
+    Attributes
+    ----------
+    fragments : {"largest", "keep"}
+        Keep the largest organic fragment of a salt or mixture, or all of it.
+    neutralise : bool
+        Take protons off or put them on until charges are gone where they can be.
+    max_atoms : int
+        Molecules with more heavy atoms get the status "too large".
+    """
+
+    fragments: Literal["largest", "keep"] = "largest"
+    neutralise: bool = True
+    max_atoms: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.fragments not in ("largest", "keep"):
+            raise ConfigError(f"fragments is {self.fragments!r}; choose 'largest' or 'keep'")
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """What became of one SMILES: canonical SMILES (empty unless ok), status, reason."""
+
+    smiles: str
+    status: Status
+    reason: str = ""
+
+
+class Standardiser:
+    """Standardise SMILES one by one under a `Policy`; never raises for a bad one.
+
+    The result is RDKit's canonical isomeric SMILES. Charges and fragments are only looked at
+    where the text has a charge or a dot (a fast path for the rest).
+
+    Examples
+    --------
+    >>> Standardiser()("CC(=O)[O-].[Na+]").smiles
+    'CC(=O)O'
+    """
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy()
+        self._largest = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
+        self._uncharge = rdMolStandardize.Uncharger()
+
+    def __call__(self, text: str) -> Standardised:
+        """Standardise one SMILES."""
+        smiles = text.strip()
+        if not smiles:
+            return Standardised("", "empty", "the SMILES is empty")
+        if any(character.isspace() for character in smiles):
+            return Standardised("", "invalid", "the SMILES has text after a blank")
+        mol = _parse(smiles)
+        if mol is None:
+            return Standardised("", "invalid", "RDKit cannot read this SMILES")
+        if mol.GetNumAtoms() > 20 * self.policy.max_atoms:
+            return self._too_large(mol)
+        if "." in smiles or CHARGED.search(smiles):
+            mol = self._parent(mol)
+        if mol.GetNumHeavyAtoms() == 0:
+            return Standardised("", "no atoms", "no heavy atom is left to describe")
+        if mol.GetNumAtoms() > self.policy.max_atoms:
+            return self._too_large(mol)
+        return Standardised(Chem.MolToSmiles(mol), "ok")
+
+    def _parent(self, mol: Chem.Mol) -> Chem.Mol:
+        with _QuietRDKit():
+            if self.policy.fragments == "largest":
+                mol = self._largest.choose(mol)
+            return self._uncharge.uncharge(mol) if self.policy.neutralise else mol
+
+    def _too_large(self, mol: Chem.Mol) -> Standardised:
+        found, allowed = mol.GetNumAtoms(), self.policy.max_atoms
+        return Standardised("", "too large", f"{found} heavy atoms; the policy allows {allowed}")
+
+
+class _QuietRDKit:
+    """RDKit writes to the terminal for every molecule; a status in the table says it better."""
+
+    def __enter__(self) -> None:
+        RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+
+    def __exit__(self, *_: object) -> None:
+        RDLogger.EnableLog("rdApp.error")  # type: ignore[attr-defined]
+        RDLogger.EnableLog("rdApp.warning")  # type: ignore[attr-defined]
+
+
+def _parse(smiles: str) -> Chem.Mol | None:
+    with _QuietRDKit():
+        return Chem.MolFromSmiles(smiles)
+
+
+def standardise(smiles: Iterable[str], policy: Policy | None = None) -> list[Standardised]:
+    """Standardise many SMILES; one result a SMILES, in order."""
+    one = Standardiser(policy)
+    return [one(text) for text in smiles]

@@ -1,0 +1,65 @@
+"""Pure tensor functions that the learners are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def class_means(x: Tensor, y_onehot: Tensor) -> Tensor:
+    r"""Mean of each class: :math:`c_k = |S_k|^{-1} \sum_{i \in S_k} x_i`.
+
+    Parameters
+    ----------
+    x : Tensor
+        `[n, d]`.
+    y_onehot : Tensor
+        `[n, W]`.
+
+    Returns
+    -------
+    Tensor
+        `[W, d]`; zero where a class is empty.
+    """
+    weights = y_onehot.to(x.dtype)
+    return (weights.T @ x) / weights.sum(dim=0).clamp(min=1).unsqueeze(1)
+
+
+def squared_euclidean(a: Tensor, b: Tensor) -> Tensor:
+    r"""Pairwise :math:`\lVert a_i - b_j \rVert^2` of `[n, d]` and `[m, d]`: `[n, m]`.
+
+    Each row is computed from differences, not from the expanded square, so that a row does not
+    lose digits where the distance is small against the norms.
+    """
+    return torch.stack([(a - row).square().sum(dim=1) for row in b], dim=1)
+
+
+def canonical_order(x: Tensor, y: Tensor) -> Tensor:
+    """An order of the rows of `x [n, d]` and `y [n]` that does not depend on how they came."""
+    keys = torch.cat([y.unsqueeze(1).to(x.dtype), x.flatten(1)], dim=1).detach().cpu().numpy()
+    return torch.from_numpy(np.lexsort(keys.T[::-1])).to(x.device)
+
+
+def gradient_steps(
+    loss: Callable[[dict[str, Tensor]], Tensor],
+    parameters: dict[str, Tensor],
+    rates: dict[str, Tensor],
+    steps: int,
+    *,
+    first_order: bool,
+) -> dict[str, Tensor]:
+    r"""Plain gradient descent :math:`\phi \leftarrow \phi - \alpha \nabla L(\phi)`, `steps` times.
+
+    Uses `torch.func.grad`, so that it works inside `torch.no_grad` and differentiates twice;
+    with `first_order` the gradient is a constant of the outer differentiation.
+    """
+    gradient = torch.func.grad(loss)
+    for _ in range(steps):
+        grads = gradient(parameters)
+        if first_order:
+            grads = {name: grad.detach() for name, grad in grads.items()}
+        parameters = {name: p - rates[name] * grads[name] for name, p in parameters.items()}
+    return parameters

@@ -1,0 +1,130 @@
+"""Model-agnostic meta-learning, its first-order form, and ANIL."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from molmeta.episode import Classification, Examples, Inputs, Regression, Target
+from molmeta.functional import gradient_steps
+from molmeta.learner import Embedded, Learner, State
+
+
+class MAML(Learner):
+    r"""An initialisation from which a few gradient steps on the support solve the task.
+
+    Finn, Abbeel, Levine: *Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks*
+    (ICML 2017), https://arxiv.org/abs/1703.03400, algorithm 2:
+
+    .. math:: \phi \leftarrow \phi - \alpha \nabla_\phi L_S(\phi) \quad \text{from } \phi =
+              \theta, \qquad \min_\theta \sum_T L_Q(\phi_T(\theta))
+
+    FOMAML (section 5.2) treats the inner gradient as a constant. ANIL (Raghu, Raghu, Bengio,
+    Vinyals: *Rapid Learning or Feature Reuse?*, ICLR 2020, https://arxiv.org/abs/1909.09157)
+    adapts the head alone: `Embedded(encoder, MAML(head))`.
+
+    State
+    -----
+    parameters : Tensor
+        The adapted value of every parameter, under its name in the network; for a regression
+        also `label.mean` and `label.spread` of the support, in the labels' unit.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Inputs to outputs `[n, target.width]`.
+    inner_lr : float
+        Step size α.
+    inner_steps : int
+        Number of steps, in training and at test.
+    first_order : bool
+        FOMAML.
+    learn_inner_lr : bool
+        One learned rate a parameter tensor (Li et al. 2017, in the coarse form), starting at α.
+
+    Differences from the paper
+    --------------------------
+    The meta-loss is the mean over tasks, not the sum. Regression labels are scaled by their
+    support's mean and spread before the inner loop, and outputs scaled back.
+    """
+
+    targets = (Classification, Regression)
+    class_symmetric = False
+
+    def __init__(
+        self,
+        network: nn.Module,
+        inner_lr: float = 0.1,
+        inner_steps: int = 5,
+        first_order: bool = False,
+        learn_inner_lr: bool = False,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.inner_steps = inner_steps
+        self.first_order = first_order
+        rates = {name: torch.tensor(inner_lr) for name, _ in network.named_parameters()}
+        self.inner_lr = inner_lr
+        self.log_rates = (
+            nn.ParameterDict(
+                {name.replace(".", "/"): nn.Parameter(r.log()) for name, r in rates.items()}
+            )
+            if learn_inner_lr
+            else None
+        )
+
+    def adapt(self, support: Examples) -> State:
+        """The inner loop."""
+        self.check(support)
+        y, label_scale = support.y, {}
+        if isinstance(support.target, Regression):
+            mean, spread = support.target.scale(y)
+            y, label_scale = (y - mean) / spread, {"label.mean": mean, "label.spread": spread}
+
+        def inner_loss(parameters: dict[str, Tensor]) -> Tensor:
+            return support.target.loss(functional_call(self.network, parameters, support.x), y)
+
+        start = dict(self.network.named_parameters())
+        adapted = gradient_steps(
+            inner_loss, start, self.rates(), self.inner_steps, first_order=self.first_order
+        )
+        return adapted | label_scale
+
+    def forward(self, x: Inputs, state: State) -> Tensor:
+        """The network with the adapted parameters: `[n, target.width]`."""
+        parameters = {name: p for name, p in state.items() if not name.startswith("label.")}
+        outputs = functional_call(self.network, parameters, x)
+        if "label.mean" not in state:
+            return outputs
+        return Regression().unscale(outputs, state["label.mean"], state["label.spread"])
+
+    def rates(self) -> dict[str, Tensor]:
+        """The step size of each parameter tensor."""
+        if self.log_rates is not None:
+            return {name.replace("/", "."): log.exp() for name, log in self.log_rates.items()}
+        return {
+            name: torch.full((), self.inner_lr, device=p.device, dtype=p.dtype)
+            for name, p in self.network.named_parameters()
+        }
+
+
+def maml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
+    """MAML on an encoder with a linear head; the inner loop moves both."""
+    return MAML(nn.Sequential(encoder, _head(encoder, target)), **options)  # type: ignore[arg-type]
+
+
+def fomaml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
+    """First-order MAML on an encoder with a linear head."""
+    return maml(encoder, target, first_order=True, **options)
+
+
+def anil(encoder: nn.Module, target: Target, **options: float | bool) -> Embedded:
+    """ANIL: the inner loop moves the linear head alone."""
+    return Embedded(encoder, MAML(_head(encoder, target), **options))  # type: ignore[arg-type]
+
+
+def _head(encoder: nn.Module, target: Target) -> nn.Module:
+    """LayerNorm and a linear layer, so that one inner step size suits every encoder."""
+    dim: int = encoder.dim  # type: ignore[assignment]
+    return nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, target.width))

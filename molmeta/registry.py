@@ -1,0 +1,71 @@
+"""Names of encoders, learners, featurisers: strings to classes, imported only when asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from molmeta.errors import ConfigError
+
+_TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
+    "encoder": {
+        "gin": "molmeta.encoders.gin:GIN",
+        "fingerprint": "molmeta.encoders.fingerprint:FingerprintNetwork",
+        "features": "molmeta.encoders.features:Features",
+        "pyg": "molmeta.encoders.pyg:PyG",
+    },
+    "learner": {
+        "prototypical": "molmeta.learners.prototypical:prototypical",
+        "maml": "molmeta.learners.maml:maml",
+        "fomaml": "molmeta.learners.maml:fomaml",
+        "anil": "molmeta.learners.maml:anil",
+        "random_forest": "molmeta.baselines.random_forest:random_forest",
+        "nearest_neighbours": "molmeta.baselines.nearest_neighbours:nearest_neighbours",
+    },
+    "featurizer": {
+        "graph": "molmeta.featurizers.graph:GraphFeaturizer",
+        "ecfp4": "molmeta.featurizers.fingerprint:Ecfp4",
+        "descriptors": "molmeta.featurizers.descriptors:Descriptors",
+    },
+}
+
+
+def names(kind: str) -> list[str]:
+    """The names registered under `encoder`, `learner` or `featurizer`; imports nothing."""
+    return sorted(_TABLE[kind])
+
+
+def register(kind: str, name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Class decorator: add one's own encoder, learner factory or featuriser under a name."""
+
+    def add(factory: Callable[..., Any]) -> Callable[..., Any]:
+        _TABLE[kind][name] = factory
+        return factory
+
+    return add
+
+
+def lookup(kind: str, name: str) -> Callable[..., Any]:
+    """The class or factory behind a name.
+
+    Raises
+    ------
+    ConfigError
+        The name is not registered; the message has the nearest one.
+    """
+    if name not in _TABLE[kind]:
+        raise ConfigError(f"there is no {kind} '{name}'{nearest(name, names(kind))}")
+    entry = _TABLE[kind][name]
+    if not isinstance(entry, str):
+        return entry
+    module, _, attribute = entry.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def nearest(wanted: str, known: Sequence[str]) -> str:
+    """'; did you mean …' with the closest known name, or the list of all."""
+    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    listed = ", ".join(known)
+    return f"; did you mean '{close[0]}'? There is: {listed}" if close else f"; there is: {listed}"

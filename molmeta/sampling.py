@@ -1,0 +1,128 @@
+"""Draw episodes from assays, each from a seed of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from molmeta.assay import Assay
+from molmeta.episode import Classification, Episode
+from molmeta.errors import TooFewMeasurements
+from molmeta.seeds import generator
+
+
+def stratified(active: np.ndarray, size: int, rng: np.random.Generator, name: str) -> np.ndarray:
+    """`size` indices of `active [n]` (0/1) in the proportion of the classes, one of each at least.
+
+    Raises
+    ------
+    TooFewMeasurements
+        Fewer than `size` + 2 measurements, or no second one of a class to ask about.
+    """
+    counts = np.bincount(active, minlength=2)
+    if len(active) < size + 2 or counts.min() < 2:
+        raise TooFewMeasurements(
+            f"assay {name} has {counts[1]} active and {counts[0]} inactive molecules; a support "
+            f"of {size} with a query needs {size + 2} in all and 2 of each class: "
+            "ask for a smaller support or leave the assay out"
+        )
+    ones = int(np.clip(round(size * counts[1] / len(active)), 1, min(size, counts[1]) - 1))
+    ones = max(ones, size - (counts[0] - 1))
+    sides = [rng.permutation(np.flatnonzero(active == k)) for k in (0, 1)]
+    return rng.permutation(np.concatenate([sides[0][: size - ones], sides[1][:ones]]))
+
+
+def draw_episode(
+    assay: Assay, support_size: int, rng: np.random.Generator, query_size: int | None = None
+) -> Episode:
+    """A support of `support_size` and a query of the rest, or of `query_size` of the rest.
+
+    The support is stratified by activity; for a regression it is drawn at random.
+    """
+    if isinstance(assay.target, Classification):
+        support = stratified(assay.active, support_size, rng, assay.name)
+    elif len(assay) < support_size + 2:
+        raise TooFewMeasurements(
+            f"assay {assay.name} has {len(assay)} measurements; a support of {support_size} with "
+            f"a query needs {support_size + 2}: ask for a smaller support"
+        )
+    else:
+        support = rng.permutation(len(assay))[:support_size]
+    rest = np.setdiff1d(np.arange(len(assay)), support)
+    query = rest if query_size is None else rng.permutation(rest)[:query_size]
+    return Episode(assay.examples(support), assay.examples(query), assay.name)
+
+
+def evaluation_episode(assay: Assay, support_size: int, draw: int, seed: int = 0) -> Episode:
+    """The `draw`-th test episode of an assay: the query is all the rest.
+
+    Depends on the assay, the support size, the draw and the seed alone: every learner and
+    baseline is judged on the same ones.
+    """
+    rng = generator("evaluation", seed, assay.name, support_size, draw)
+    return draw_episode(assay, support_size, rng)
+
+
+@dataclass(frozen=True)
+class AssayEpisodes:
+    """Training episodes: assays with equal chance, sizes equal within a meta-batch.
+
+    Attributes
+    ----------
+    assays : sequence of Assay
+        Those too small for the largest episode are refused.
+    support_sizes : sequence of int
+        Each meta-batch has one of these, with equal chance.
+    query_size, meta_batch_size : int
+        Queries an episode; episodes a meta-batch, of distinct assays while there are enough.
+    seed : int
+        With the step, all that a meta-batch depends on.
+    """
+
+    assays: Sequence[Assay]
+    support_sizes: Sequence[int]
+    query_size: int
+    meta_batch_size: int
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.assays:
+            raise TooFewMeasurements("there is no assay to draw episodes from")
+        needed = max(self.support_sizes) + self.query_size
+        small = [assay for assay in self.assays if len(assay) < needed]
+        if small:
+            raise TooFewMeasurements(
+                f"{len(small)} assays have fewer than the {needed} measurements of an episode "
+                f"(such as {small[0].name} with {len(small[0])}); leave them out, or ask for a "
+                "smaller support_sizes or query_size"
+            )
+
+    def meta_batch(self, step: int) -> list[Episode]:
+        """The episodes of a step."""
+        rng = generator("train", self.seed, step)
+        size = int(rng.choice(np.asarray(self.support_sizes)))
+        rounds = -(-self.meta_batch_size // len(self.assays))
+        order = np.concatenate([rng.permutation(len(self.assays)) for _ in range(rounds)])
+        chosen = [self.assays[i] for i in order[: self.meta_batch_size]]
+        return [
+            draw_episode(
+                assay, size, generator("train", self.seed, step, slot), self.query_size
+            )
+            for slot, assay in enumerate(chosen)
+        ]
+
+
+def large_enough(
+    assays: Iterable[Assay], support_sizes: Sequence[int], query_size: int
+) -> tuple[list[Assay], list[Assay]]:
+    """Assays that `AssayEpisodes` can draw from, and those that it would refuse."""
+    needed = max(support_sizes) + query_size
+    kept, small = [], []
+    for assay in assays:
+        enough = len(assay) >= needed
+        if isinstance(assay.target, Classification):
+            enough = enough and bool(np.bincount(assay.active, minlength=2).min() >= 2)
+        (kept if enough else small).append(assay)
+    return kept, small
