@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from molmeta.episode import Classification, Examples, Regression, Target, labels
+from molmeta.episode import Classification, Examples, Inputs, Regression, Target, labels
 from molmeta.errors import DataError, OneClassSupport
-from molmeta.molecules import Molecules
 from molmeta.registry import nearest
 
 
@@ -22,7 +21,7 @@ class Assay:
     name : str
         The assay's id.
     molecules : Molecules
-        Distinct, standardised.
+        Distinct, standardised (or, once encoded, their vectors as a tensor).
     values : ndarray
         `[n]` float64: class indices, or measurements in the assay's unit (higher is more active).
     target : Target
@@ -32,7 +31,7 @@ class Assay:
     """
 
     name: str
-    molecules: Molecules
+    molecules: Inputs
     values: np.ndarray
     target: Target
     info: Mapping[str, str] = field(default_factory=dict)
@@ -77,7 +76,7 @@ class Assay:
             active = active if active.any() else self.values >= median
         else:
             active = self.values >= float(threshold)
-        if len(self) and active.all() or not active.any():
+        if (len(self) and active.all()) or not active.any():
             side = "active" if active.any() else "inactive"
             raise OneClassSupport(
                 f"assay {self.name}: at the threshold {threshold} all {len(self)} measurements "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,55 +15,12 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from molmeta.config import Experiment, experiment_names, load_experiment
-from molmeta.episode import Target, target_from_dict, target_to_dict
+from molmeta.episode import target_from_dict, target_to_dict
 from molmeta.errors import CheckpointError
-from molmeta.learner import Learner, State
+from molmeta.learner import Learner
+from molmeta.models import AdaptedAssay, BaseModel
 
 ASSAY_FORMAT = "molmeta assay 1"
-
-
-@dataclass(frozen=True)
-class BaseModel:
-    """A meta-trained learner with what it was built and trained by.
-
-    Attributes
-    ----------
-    learner : Learner
-        In evaluation mode.
-    experiment : Experiment
-        The resolved configuration, with the standardisation policy.
-    sha256 : str
-        Of the weights: what an adapted assay refers to.
-    """
-
-    learner: Learner
-    experiment: Experiment
-    sha256: str
-
-
-@dataclass(frozen=True)
-class AdaptedAssay:
-    """A base model adapted to one assay.
-
-    Attributes
-    ----------
-    name : str
-        The assay.
-    state : dict of Tensor
-        What the learner knows of it.
-    target : Target
-        What is predicted.
-    base : BaseModel
-        The model that made the state and reads it.
-    counts : dict
-        Number of support measurements, in all and by class.
-    """
-
-    name: str
-    state: State
-    target: Target
-    base: BaseModel
-    counts: dict[str, int]
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -102,9 +58,7 @@ def save_pretrained(learner: Learner, experiment: Experiment, folder: str | Path
     return BaseModel(learner.eval(), experiment, digest)
 
 
-def from_pretrained(
-    path: str | Path, device: torch.device | str = "cpu"
-) -> BaseModel:
+def from_pretrained(path: str | Path, device: torch.device | str = "cpu") -> BaseModel:
     """Load a model folder; or build a shipped experiment by name, if it has nothing to train.
 
     Raises
@@ -197,10 +151,9 @@ def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
             f"({header['base_sha256'][:12]}…), not from '{base.experiment.name}' "
             f"({base.sha256[:12]}…); give that model's folder, or adapt again"
         )
-    device = next((p.device for p in base.learner.parameters()), torch.device("cpu"))
     return AdaptedAssay(
         name=header["assay"],
-        state={name: tensor.to(device) for name, tensor in state.items()},
+        state={name: tensor.to(base.learner.device) for name, tensor in state.items()},
         target=target_from_dict(json.loads(header["target"])),
         base=base,
         counts=json.loads(header["counts"]),

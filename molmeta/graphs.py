@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+
 @dataclass(frozen=True)
 class Csr:
     """A sparse 0/1 matrix in compressed rows, with its transpose.
@@ -43,15 +44,15 @@ def _compress(rows: np.ndarray, columns: np.ndarray, n_rows: int) -> tuple[Tenso
 
 class _NeighbourSum(torch.autograd.Function):
     @staticmethod
-    def forward(h, indices, offsets, t_indices, t_offsets):  # noqa: ANN001, ANN205
+    def forward(h, indices, offsets, t_indices, t_offsets):
         return F.embedding_bag(indices, h, offsets, mode="sum", include_last_offset=True)
 
     @staticmethod
-    def setup_context(ctx, inputs, output):  # noqa: ANN001, ANN205
+    def setup_context(ctx, inputs, output):
         ctx.save_for_backward(*inputs[1:])
 
     @staticmethod
-    def backward(ctx, *grads):  # noqa: ANN001, ANN205
+    def backward(ctx, *grads):
         indices, offsets, t_indices, t_offsets = ctx.saved_tensors
         grad = _NeighbourSum.apply(grads[0], t_indices, t_offsets, indices, offsets)
         return grad, None, None, None, None

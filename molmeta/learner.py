@@ -30,6 +30,11 @@ class Learner(nn.Module):
     targets: ClassVar[tuple[type, ...]]
     class_symmetric: ClassVar[bool] = True
 
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are (the CPU if there are none)."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
+
     @abstractmethod
     def adapt(self, support: Examples) -> State:
         """What the learner knows of a task after seeing its support: plain tensors.

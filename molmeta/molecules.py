@@ -44,9 +44,14 @@ class Block(Protocol):
     """What every block can do."""
 
     def __len__(self) -> int: ...
-    def take(self, index: np.ndarray) -> Self: ...
+    def take(self, index: np.ndarray) -> Self:
+        """The rows `index`."""
+        ...
+
     @classmethod
-    def concatenate(cls, parts: Sequence[Self]) -> Self: ...
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
+        """Blocks laid end to end."""
+        ...
 
 
 def ragged_rows(offsets: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

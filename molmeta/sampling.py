@@ -107,9 +107,7 @@ class AssayEpisodes:
         order = np.concatenate([rng.permutation(len(self.assays)) for _ in range(rounds)])
         chosen = [self.assays[i] for i in order[: self.meta_batch_size]]
         return [
-            draw_episode(
-                assay, size, generator("train", self.seed, step, slot), self.query_size
-            )
+            draw_episode(assay, size, generator("train", self.seed, step, slot), self.query_size)
             for slot, assay in enumerate(chosen)
         ]
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict
+from hashlib import sha256
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +20,15 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 from tqdm import tqdm
 
-from molmeta.checkpoints import read_safetensors, write_atomic
-from molmeta.config import Training
-from molmeta.errors import CheckpointError
+from molmeta.assay import Assay, Assays
+from molmeta.checkpoints import read_safetensors, save_pretrained, tensors_sha256, write_atomic
+from molmeta.config import Experiment, Training, load_experiment
+from molmeta.device import resolve
+from molmeta.errors import CheckpointError, MolmetaError, TooFewMeasurements
 from molmeta.learner import Learner
-from molmeta.sampling import AssayEpisodes
+from molmeta.models import BaseModel
+from molmeta.sampling import AssayEpisodes, large_enough
+from molmeta.scoring import mean_score
 from molmeta.seeds import number
 
 Validate = Callable[[Learner], float]
@@ -43,6 +51,8 @@ class MetaTrainer:
     validate : callable, optional
         Score of a learner on validation tasks, higher is better; without it the last weights are
         kept.
+    identity : dict, optional
+        What else must be equal, as JSON, for a checkpoint to belong to this run.
     """
 
     def __init__(
@@ -51,10 +61,13 @@ class MetaTrainer:
         episodes: AssayEpisodes,
         settings: Training,
         validate: Validate | None = None,
+        identity: dict[str, Any] | None = None,
     ) -> None:
         self.learner, self.episodes = learner, episodes
         self.settings, self.validate = settings, validate
-        self.device = next((p.device for p in learner.parameters()), torch.device("cpu"))
+        identity = {**asdict(settings), **(identity or {})}
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self.device = learner.device
         self.optimiser = torch.optim.AdamW(
             learner.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
         )
@@ -120,7 +133,9 @@ class MetaTrainer:
     def stopped(self) -> bool:
         """Whether `patience` looks have passed without a better score."""
         scores = [row["score"] for row in self.history if "score" in row]
-        return bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.settings.patience
+        return (
+            bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.settings.patience
+        )
 
     def save(self, path: Path) -> None:
         """All of the run's state as one safetensors file, replaced at once."""
@@ -134,7 +149,7 @@ class MetaTrainer:
         header = {
             "step": json.dumps(self.step),
             "history": json.dumps(self.history),
-            "settings": json.dumps(asdict(self.settings)),
+            "identity": json.dumps(self.identity),
         }
         write_atomic(path, save_tensors(tensors, metadata=header))
 
@@ -144,15 +159,15 @@ class MetaTrainer:
         Raises
         ------
         CheckpointError
-            The file is damaged, or of a run with other settings.
+            The file is damaged, or of a run with other settings or data.
         """
         tensors, header = read_safetensors(path)
-        settings = json.loads(header["settings"])
-        changed = [k for k, v in asdict(self.settings).items() if settings.get(k) != v]
+        found = json.loads(header.get("identity", "{}"))
+        changed = [key for key, value in self.identity.items() if found.get(key) != value]
         if changed:
             raise CheckpointError(
-                f"{path} is of a run with another {', '.join(changed)}; use the same settings to "
-                "go on with it, or another folder for a new run"
+                f"{path} is of a run with another {', '.join(changed)}; use the same to go on "
+                "with it, or another folder for a new run"
             )
         parts = {key: _part(tensors, key) for key in ("model", "best", "optimiser")}
         try:
@@ -168,6 +183,141 @@ class MetaTrainer:
     def history_csv(self) -> str:
         """Step, mean loss since the last look, and validation score of every look."""
         return pd.DataFrame(self.history).to_csv(index=False, lineterminator="\n")
+
+
+def meta_train(
+    experiment: Experiment | str,
+    train: Assays,
+    validation: Assays | None = None,
+    *,
+    save_dir: str | Path | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    progress: bool | None = None,
+) -> BaseModel:
+    """Meta-train a learner on assays.
+
+    Parameters
+    ----------
+    experiment : Experiment or str
+        What to build and how to train it; or the name of a shipped one, or a TOML file.
+    train, validation : Assays
+        Disjoint. Real measurements are made binary at each assay's median if the experiment's
+        target is a classification. Assays too small for an episode are left out (and counted in
+        the run's README). Without `validation` there is no early stopping.
+    save_dir : path, optional
+        Gets `model.safetensors`, `config.json`, `history.csv`, `environment.json`, `README.md`,
+        and while training `checkpoint.safetensors`; if that is there, the run goes on from it,
+        to the same bits as an unbroken one.
+    device : str
+        `auto`, or a torch device.
+    workers : int
+        Processes that compute features (see `Molecules.compute`).
+
+    Raises
+    ------
+    MolmetaError
+        An assay is in both sets, or none is large enough.
+    """
+    experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
+    settings, sizes = experiment.training, experiment.episodes.support_sizes
+    shared = sorted(set(train) & set(validation or {}))
+    if shared:
+        raise MolmetaError(f"assay {shared[0]} is in both training and validation; leave it in one")
+    if experiment.model.target["kind"] == "classification":
+        train, validation = train.binarise(), validation and validation.binarise()
+    kept, small = large_enough(train.values(), sizes, experiment.episodes.query_size)
+    if not kept:
+        raise TooFewMeasurements(
+            f"none of the {len(train)} assays has the {max(sizes)} + "
+            f"{experiment.episodes.query_size} measurements of an episode; lower support_sizes or "
+            "query_size in the configuration"
+        )
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        learner = experiment.model.build().to(resolve(device))
+    compute_features(learner, [*kept, *(validation or {}).values()], workers)
+    episodes = AssayEpisodes(
+        kept,
+        sizes,
+        experiment.episodes.query_size,
+        experiment.episodes.meta_batch_size,
+        settings.seed,
+    )
+    validate = None
+    if validation:
+        looked_at = list(validation.values())
+        validate = lambda one: mean_score(one, looked_at, sizes, settings.validation_draws)  # noqa: E731
+    identity = {
+        "model": asdict(experiment.model),
+        "episodes": asdict(experiment.episodes),
+        "training data": digest(kept),
+        "validation data": digest((validation or {}).values()),
+    }
+    trainer = MetaTrainer(learner, episodes, settings, validate, identity)
+    folder = None if save_dir is None else Path(save_dir)
+    trainer.run(folder and folder / "checkpoint.safetensors", progress)
+    if folder is None:
+        return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
+    model = save_pretrained(learner, experiment, folder)
+    write_atomic(folder / "history.csv", trainer.history_csv().encode())
+    write_atomic(folder / "environment.json", environment_json().encode())
+    card = model_card(model, trainer.history, len(kept), [assay.name for assay in small])
+    write_atomic(folder / "README.md", card.encode())
+    return model
+
+
+def compute_features(learner: Learner, assays: Sequence[Assay], workers: int = 1) -> None:
+    """Compute the feature blocks that the learner's encoders read, in one pass."""
+    blocks = {name for module in learner.modules() for name in getattr(module, "blocks", ())}
+    for assay in assays:
+        assay.molecules.compute(*sorted(blocks), workers=workers)
+
+
+def digest(assays: Iterable[Assay]) -> str:
+    """Checksum of names, molecules and values."""
+    content = sha256()
+    for assay in assays:
+        content.update("\n".join([assay.name, *assay.molecules.smiles]).encode())
+        content.update(assay.values.tobytes())
+    return content.hexdigest()
+
+
+def environment_json() -> str:
+    """Versions and machine, as JSON."""
+    packages = ("molmeta", "torch", "torch-geometric", "rdkit", "scikit-learn", "numpy", "pandas")
+    record = {
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "threads": torch.get_num_threads(),
+        "packages": {name: metadata.version(name) for name in packages},
+    }
+    return json.dumps(record, indent=2) + "\n"
+
+
+def model_card(
+    model: BaseModel, history: list[dict[str, float]], n_assays: int, left_out: list[str]
+) -> str:
+    """What a person wants to know of a run, in Markdown."""
+    experiment = model.experiment
+    scores = [row for row in history if "score" in row]
+    best = max(scores, key=lambda row: row["score"]) if scores else None
+    lines = [
+        f"# {experiment.name}",
+        "",
+        f"- learner: `{experiment.model.learner}` on the encoder `{experiment.model.encoder}`",
+        f"- predicts: {experiment.model.target}",
+        f"- meta-trained on {n_assays} assays; seed {experiment.training.seed}",
+        f"- left out as too small for an episode: {', '.join(left_out) or 'none'}",
+        f"- weights: {sum(p.numel() for p in model.learner.parameters()):,} parameters, "
+        f"sha256 of tensors {model.sha256}",
+    ]
+    if best:
+        lines.append(
+            f"- selected at step {best['step']:.0f} by mean ΔAUPRC on validation assays: "
+            f"{best['score']:.3f} ({len(scores)} looks)"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _flatten(tree: dict[Any, Any], prefix: str = "") -> dict[str, Tensor]:

@@ -100,14 +100,30 @@ def read_table(
     frame = read_csv(Path(path))
     require_columns(frame, [smiles_column, *(target_columns or [])], path)
     measured = _long(frame, smiles_column, target_columns, assay_column, path)
-    policy = policy or Policy()
-    standardised, rejected = _standardise(frame[smiles_column], policy)
-    measured["smiles"] = standardised.iloc[measured["row"].to_numpy() - 1].to_numpy()
+    return table_from_rows(frame[smiles_column], measured, policy or Policy(), str(path))
+
+
+def table_from_rows(
+    smiles: pd.Series, measured: pd.DataFrame, policy: Policy, source: str
+) -> Table:
+    """Standardise, merge duplicates, and report.
+
+    Parameters
+    ----------
+    smiles : Series
+        Text of every row of the source.
+    measured : DataFrame
+        `row` (from 1, into `smiles`), `assay_id`, `value` of every measurement.
+    source : str
+        What an error message calls the source.
+    """
+    standardised, rejected = _standardise(smiles, policy)
+    measured = measured.assign(smiles=standardised.iloc[measured["row"].to_numpy() - 1].to_numpy())
     measured = measured[measured["smiles"] != ""]
     if measured.empty:
-        raise DataError(f"{path}: no row has both a readable SMILES and a measurement")
+        raise DataError(f"{source}: no row has both a readable SMILES and a measurement")
     merged, conflicts = _merge(measured)
-    report = Report(len(frame), rejected, len(measured) - len(merged), conflicts)
+    report = Report(len(smiles), rejected, len(measured) - len(merged), conflicts)
     return Table(assays_from_rows(merged[merged["action"] != "left out"]), report, policy)
 
 

@@ -44,4 +44,5 @@ class FingerprintNetwork(Encoder):
         """Encode molecules: `[n, dim]`."""
         counts = torch.log1p(read_block(x, "ecfp4"))
         rows = torch.cat([counts, read_block(x, "descriptors")], dim=1)
-        return self.network(rows.to(self.device, self.network[0].weight.dtype))
+        weight = next(self.network.parameters())
+        return self.network(rows.to(weight.device, weight.dtype))

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import Crippen, Descriptors as RDKitDescriptors, rdMolDescriptors
+from rdkit.Chem import rdMolDescriptors
 
 from molmeta.molecules import Dense
 
 # name: (function, centre, spread); the constants are round numbers typical of molecules in ChEMBL
 DESCRIPTORS: dict[str, tuple[Callable[[Chem.Mol], float], float, float]] = {
-    "molecular weight (Da)": (RDKitDescriptors.MolWt, 430.0, 100.0),
-    "logP (Crippen)": (Crippen.MolLogP, 4.0, 1.5),
+    "molecular weight (Da)": (rdMolDescriptors._CalcMolWt, 430.0, 100.0),
+    "logP (Crippen)": (lambda mol: rdMolDescriptors.CalcCrippenDescriptors(mol)[0], 4.0, 1.5),
     "TPSA (Å²)": (rdMolDescriptors.CalcTPSA, 80.0, 35.0),
     "hydrogen-bond donors": (rdMolDescriptors.CalcNumHBD, 1.7, 1.2),
     "hydrogen-bond acceptors": (rdMolDescriptors.CalcNumHBA, 5.3, 2.0),

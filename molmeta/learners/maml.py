@@ -85,7 +85,7 @@ class MAML(Learner):
         def inner_loss(parameters: dict[str, Tensor]) -> Tensor:
             return support.target.loss(functional_call(self.network, parameters, support.x), y)
 
-        start = dict(self.network.named_parameters())
+        start: dict[str, Tensor] = dict(self.network.named_parameters())
         adapted = gradient_steps(
             inner_loss, start, self.rates(), self.inner_steps, first_order=self.first_order
         )

@@ -1,0 +1,61 @@
+"""Adapt a model to the measurements of a new assay (or of several)."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from molmeta.cli import options
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    """Arguments of `molmeta adapt`."""
+    verb.add_argument("--data-path", required=True, metavar="CSV", help="the measurements")
+    options.table(verb)
+    verb.add_argument(
+        "--model-path",
+        required=True,
+        metavar="FOLDER",
+        help="folder of `molmeta train`, or a baseline by name, such as random_forest",
+    )
+    verb.add_argument(
+        "--assay-path",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the adapted assay that is written; a folder, if the table has several assays",
+    )
+    how = verb.add_mutually_exclusive_group()
+    how.add_argument(
+        "--threshold",
+        default="median",
+        metavar="X",
+        help="a value at or above it is active; or 'median', the assay's own",
+    )
+    how.add_argument(
+        "--regression", action="store_true", help="predict the value itself, without a threshold"
+    )
+    verb.add_argument("--overwrite", action="store_true", help="replace what is there")
+    options.compute(verb)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run `molmeta adapt`."""
+    from molmeta.workflows import adapt_table
+
+    threshold = None if args.regression else options.threshold(args.threshold)
+    adapted, report = adapt_table(
+        args.data_path,
+        args.model_path,
+        args.assay_path,
+        threshold=threshold,
+        smiles_column=args.smiles_columns,
+        target_columns=args.target_columns,
+        assay_column=args.assay_column,
+        overwrite=args.overwrite,
+        device=args.device,
+    )
+    options.say(f"{args.data_path}: {report}")
+    for path, assay in adapted.items():
+        counts = ", ".join(f"{n} {what}" for what, n in assay.counts.items())
+        options.say(f"{assay.name}: {counts}; written to {path}")

@@ -1,0 +1,72 @@
+"""Meta-train a learner on assays; the same command goes on with a run that was stopped."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from molmeta.cli import options
+
+
+def arguments(verb: argparse.ArgumentParser) -> None:
+    """Arguments of `molmeta train`."""
+    verb.add_argument(
+        "--config",
+        required=True,
+        metavar="NAME",
+        help="an experiment that is shipped (such as prototypical), or a TOML file",
+    )
+    verb.add_argument(
+        "--data-path",
+        default=options.EMBEDDED,
+        metavar="CSV",
+        help="assays to learn from, or 'embedded' for the 18 + 4 that are shipped",
+    )
+    options.table(verb)
+    verb.add_argument(
+        "--threshold",
+        default="median",
+        metavar="X",
+        help="a value at or above it is active; or 'median', each assay's own",
+    )
+    verb.add_argument(
+        "--validation-assays",
+        nargs="+",
+        metavar="NAME",
+        help="assays to select by; without it, a tenth of them, drawn by the seed",
+    )
+    verb.add_argument("--save-dir", required=True, type=Path, help="folder of the run")
+    verb.add_argument("--steps", type=int, help="most meta-batches, in place of the experiment's")
+    verb.add_argument("--seed", type=int, help="in place of the experiment's")
+    options.compute(verb)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run `molmeta train`."""
+    from molmeta.config import load_experiment
+    from molmeta.datasets.chembl import embedded_split
+    from molmeta.datasets.table import read_table
+    from molmeta.training import meta_train
+    from molmeta.workflows import split_for_training
+
+    experiment = load_experiment(args.config)
+    changed = {k: getattr(args, k) for k in ("steps", "seed") if getattr(args, k) is not None}
+    experiment = replace(experiment, training=replace(experiment.training, **changed))
+    if args.data_path == options.EMBEDDED:
+        train, validation, _ = embedded_split()
+    else:
+        table = read_table(
+            args.data_path,
+            smiles_column=args.smiles_columns,
+            target_columns=args.target_columns,
+            assay_column=args.assay_column,
+            policy=experiment.model.policy,
+        )
+        options.say(f"{args.data_path}: {table.report}")
+        train, validation = split_for_training(
+            table, experiment, args.validation_assays, options.threshold(args.threshold)
+        )
+    model = meta_train(experiment, train, validation, save_dir=args.save_dir, device=args.device)
+    options.say((args.save_dir / "README.md").read_text(encoding="utf-8"))
+    options.say(f"{model.experiment.name} is in {args.save_dir}")

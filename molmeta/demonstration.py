@@ -1,0 +1,143 @@
+"""`molmeta demo`: the main job on the embedded data, from assays to a ranked library."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from molmeta.assay import Assay
+from molmeta.checkpoints import save_assay
+from molmeta.datasets.chembl import Split, embedded_split, load_embedded
+from molmeta.metrics import enrichment_factor, roc_auc
+from molmeta.sampling import stratified
+from molmeta.screening import screen
+from molmeta.seeds import generator
+from molmeta.studies import REFERENCE, Protocol, run_study, trained_model, write_results
+
+LEARNERS = ("prototypical", "anil", "nearest_neighbours", REFERENCE)
+SHOWN = "CHEMBL204_Ki"  # thrombin: the assay that the demo screens for
+SUPPORT = 32
+
+
+def demo(
+    save_dir: str | Path = "molmeta-demo",
+    *,
+    workers: int = 2,
+    protocol: Protocol | None = None,
+    say: Callable[[str], None] = print,
+) -> pd.DataFrame:
+    """Meta-train, compare with the forest, adapt to one assay, screen a library.
+
+    Writes below `save_dir`: `results.csv` and `results.md` (the comparison on the 8 test
+    assays), `runs/` (the trained models), `library.csv`, `predictions.csv` (one row out per row
+    in), `hits.csv` (the same ranked, best first, with what is known of each molecule) and
+    `enrichment.png`. Returns the tidy results.
+    """
+    protocol = protocol or Protocol()
+    folder, start = Path(save_dir), time.monotonic()
+    split = embedded_split()
+    say(
+        f"Embedded ChEMBL assays: {len(split.train)} to meta-train, {len(split.validation)} to "
+        f"select, {len(split.test)} to test; no molecule of a test assay is in the others.\n"
+        f"Meta-training {', '.join(LEARNERS[:2])}; scoring them, nearest neighbours and the "
+        f"forest on the same episodes ({', '.join(map(str, protocol.support_sizes))} "
+        f"measurements, {protocol.draws} draws) ..."
+    )
+    scores = run_study(LEARNERS, split, protocol, folder / "runs", workers=workers)
+    command = "molmeta demo"
+    say("\n" + write_results(scores, folder / "results.csv", protocol, command, split.test))
+    _screen_shown(split, folder, say)
+    say(f"\n{time.monotonic() - start:.0f} s in all; everything is in {folder}/")
+    return scores
+
+
+def _screen_shown(split: Split, folder: Path, say: Callable[[str], None]) -> None:
+    assay = split.test[SHOWN].binarise()
+    support = stratified(assay.active, SUPPORT, generator("demo", SHOWN), SHOWN)
+    library = _write_library(assay, support, folder / "library.csv")
+    ranked: dict[str, pd.DataFrame] = {}
+    for name in (LEARNERS[0], REFERENCE):
+        model = trained_model(name, Split(*(a.binarise() for a in split)), folder / "runs")
+        adapted = model.adapt(assay.take(support))
+        output = folder / ("predictions.csv" if name != REFERENCE else "predictions_forest.csv")
+        summary = screen(adapted, folder / "library.csv", output, overwrite=True)
+        ranked[name] = pd.read_csv(output)
+        if name == LEARNERS[0]:
+            save_assay(adapted, folder / f"{SHOWN}.safetensors")
+            say(
+                f"{assay.info['target_name']} ({SHOWN}): adapted {name} to {SUPPORT} measurements "
+                f"and screened {summary}."
+            )
+    truth = library["known"].eq("active").to_numpy().astype(int)
+    hits = ranked[LEARNERS[0]].sort_values("score", ascending=False, kind="stable")
+    hits.insert(0, "rank", np.arange(1, len(hits) + 1))
+    hits.to_csv(folder / "hits.csv", index=False, lineterminator="\n")
+    for name, table in ranked.items():
+        score = table["score"].to_numpy()
+        say(
+            f"  {name}: of {truth.sum()} known actives, the best 1 % of the ranking is "
+            f"{enrichment_factor(truth, score, 0.01):.1f} times richer than chance, the best 5 % "
+            f"{enrichment_factor(truth, score, 0.05):.1f} times; "
+            f"ROC-AUC {roc_auc(truth, score):.2f}"
+        )
+    curves = {name: table["score"].to_numpy() for name, table in ranked.items()}
+    plot_enrichment(truth, curves, f"{assay.info['target_name']}, {SUPPORT} measurements", folder)
+    say(f"The best of {folder / 'hits.csv'}:")
+    say(hits.head(5)[["rank", "score", "known", "smiles"]].to_string(index=False))
+
+
+def _write_library(assay: Assay, support: np.ndarray, path: Path) -> pd.DataFrame:
+    """The assay's other molecules among those of all other assays, in an order of no meaning."""
+    rest = assay.take(np.setdiff1d(np.arange(len(assay)), support))
+    known = dict(
+        zip(rest.molecules.smiles, np.where(rest.active, "active", "inactive"), strict=True)
+    )
+    mine = set(assay.molecules.smiles)
+    others = sorted(load_embedded().smiles() - mine)
+    picked = generator("demo library").permutation(len(others))[: 12_000 - len(known)]
+    known |= {others[i]: "not measured" for i in picked}
+    rows = sorted(known)
+    order = generator("demo order").permutation(len(rows))
+    library = pd.DataFrame(
+        {
+            "id": [f"M{i:05d}" for i in range(len(rows))],
+            "smiles": [rows[i] for i in order],
+            "known": [known[rows[i]] for i in order],
+        }
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    library.to_csv(path, index=False, lineterminator="\n")
+    return library
+
+
+def plot_enrichment(
+    truth: np.ndarray, curves: dict[str, np.ndarray], title: str, folder: Path
+) -> None:
+    """Share of the actives found against share of the library measured, as `enrichment.png`."""
+    import matplotlib
+
+    matplotlib.use("Agg", force=False)
+    from matplotlib import pyplot as plt
+
+    screened = np.arange(1, len(truth) + 1) / len(truth)
+    figure, axis = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+    for name, score in curves.items():
+        found = np.cumsum(truth[np.argsort(-score, kind="stable")]) / truth.sum()
+        axis.plot(100 * screened, 100 * found, label=name.replace("_", " "))
+    ideal = np.minimum(1, screened * len(truth) / truth.sum())
+    axis.plot(100 * screened, 100 * ideal, color="0.6", linestyle=":", label="perfect ranking")
+    axis.plot([0, 100], [0, 100], color="0.6", linestyle="--", label="chance")
+    axis.set(
+        xlabel="best-ranked part of the library (%)",
+        ylabel="known actives found (%)",
+        title=title,
+        xlim=(0, 100),
+        ylim=(0, 101),
+    )
+    axis.legend(loc="lower right", frameon=False)
+    figure.savefig(folder / "enrichment.png", dpi=150)
+    plt.close(figure)

@@ -1,0 +1,123 @@
+"""A trained model, and the model adapted to an assay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molmeta.assay import Assay
+from molmeta.config import Experiment
+from molmeta.episode import Target
+from molmeta.errors import MolmetaError, TooFewMeasurements
+from molmeta.learner import Embedded, Learner, State
+from molmeta.molecules import Molecules
+
+CHUNK = 1024  # molecules that are encoded at once
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A meta-trained learner with what it was built and trained by.
+
+    Attributes
+    ----------
+    learner : Learner
+        In evaluation mode.
+    experiment : Experiment
+        The resolved configuration, with the standardisation policy.
+    sha256 : str
+        Of the weights: what an adapted assay refers to.
+    """
+
+    learner: Learner
+    experiment: Experiment
+    sha256: str
+
+    def adapt(self, assay: Assay) -> AdaptedAssay:
+        """Adapt to the measurements of one assay, without changing the model.
+
+        Raises
+        ------
+        UnsupportedTarget, OneClassSupport, TooFewMeasurements
+        """
+        if len(assay) < 2:
+            raise TooFewMeasurements(
+                f"assay {assay.name} has {len(assay)} usable measurements; 2 are the least, and 16 "
+                "or more are of use"
+            )
+        support = assay.examples().to(self.learner.device)
+        built_for = self.experiment.model.target["kind"]
+        if built_for != assay.target.kind and list(self.learner.parameters()):
+            raise MolmetaError(
+                f"the model '{self.experiment.name}' was trained for {built_for}, the assay "
+                f"{assay.name} is a {assay.target.kind}; {self.learner.advice(support)}"
+            )
+        with torch.no_grad():
+            state = self.learner.adapt(support)
+        counts = {"measurements": len(assay)}
+        if assay.target.kind == "classification":
+            actives = int(assay.active.sum())
+            counts |= {"active": actives, "inactive": len(assay) - actives}
+        return AdaptedAssay(assay.name, state, assay.target, self, counts)
+
+
+@dataclass(frozen=True)
+class AdaptedAssay:
+    """A base model adapted to one assay.
+
+    Attributes
+    ----------
+    name : str
+        The assay.
+    state : dict of Tensor
+        What the learner knows of it.
+    target : Target
+        What is predicted.
+    base : BaseModel
+        The model that made the state and reads it.
+    counts : dict
+        Number of support measurements, in all and by class.
+    """
+
+    name: str
+    state: State
+    target: Target
+    base: BaseModel
+    counts: dict[str, int]
+
+    def predict(self, molecules: Molecules) -> np.ndarray:
+        """What molecules are ranked by, `[n]`: p(active), or the predicted value."""
+        return score_assays([self], molecules)[:, 0]
+
+
+def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.ndarray:
+    """Scores `[n, assays]`; each molecule is encoded once.
+
+    Raises
+    ------
+    MolmetaError
+        The assays are not of one base model.
+    """
+    base = assays[0].base
+    if any(assay.base is not base for assay in assays):
+        raise MolmetaError("the assays were adapted from different models; screen them one by one")
+    out = np.zeros((len(molecules), len(assays)))
+    with torch.no_grad():
+        for start in range(0, len(molecules), CHUNK):
+            rows = slice(start, min(start + CHUNK, len(molecules)))
+            head, x = encode_once(base.learner, molecules[rows])
+            for column, assay in enumerate(assays):
+                outputs = head(x, assay.state)
+                out[rows, column] = assay.target.score(outputs).double().cpu().numpy()
+    return out
+
+
+def encode_once(learner: Learner, x: Molecules) -> tuple[Learner, Molecules | Tensor]:
+    """The part of a learner that depends on the task, and what it reads of some molecules."""
+    if isinstance(learner, Embedded):
+        return learner.learner, learner.encoder(x)
+    return learner, x

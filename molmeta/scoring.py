@@ -1,0 +1,85 @@
+"""Score a learner on evaluation episodes: the one loop behind validation and benchmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from molmeta import metrics
+from molmeta.assay import Assay
+from molmeta.episode import Episode, Regression
+from molmeta.learner import Embedded, Learner
+from molmeta.models import CHUNK
+from molmeta.sampling import evaluation_episode
+
+
+class Score(NamedTuple):
+    """One number: the columns of every results table, but for the learner's name."""
+
+    task: str
+    support_size: int
+    draw: int
+    metric: str
+    value: float
+    prevalence: float
+
+
+def score_learner(
+    learner: Learner,
+    assays: Iterable[Assay],
+    support_sizes: Sequence[int],
+    draws: int,
+    seed: int = 0,
+) -> Iterator[Score]:
+    """ΔAUPRC and ROC-AUC (and RMSE of a regression) on every evaluation episode.
+
+    A frozen encoder encodes each molecule of an assay once, for all episodes.
+    """
+    learner.eval()
+    for assay in assays:
+        head, encoded = _encode(learner, assay)
+        for size in support_sizes:
+            for draw in range(draws):
+                episode = evaluation_episode(encoded, size, draw, seed).to(learner.device)
+                for metric, value, prevalence in score_episode(head, episode):
+                    yield Score(assay.name, size, draw, metric, value, prevalence)
+
+
+def score_episode(learner: Learner, episode: Episode) -> Iterator[tuple[str, float, float]]:
+    """(metric, value, prevalence of the query) of one episode."""
+    with torch.no_grad():
+        outputs = learner(episode.query.x, learner.adapt(episode.support))
+    y = episode.query.y.cpu().numpy()
+    score = episode.target.score(outputs).cpu().numpy()
+    if isinstance(episode.target, Regression):
+        cut = episode.target.threshold
+        active = (y >= (np.median(y) if cut is None else cut)).astype(int)
+    else:
+        active = (y == 1).astype(int)
+    prevalence = float(active.mean())
+    yield "delta_auprc", metrics.delta_auprc(active, score), prevalence
+    yield "roc_auc", metrics.roc_auc(active, score), prevalence
+    if isinstance(episode.target, Regression):
+        yield "rmse", metrics.rmse(y, score), prevalence
+
+
+def mean_score(
+    learner: Learner, assays: Sequence[Assay], support_sizes: Sequence[int], draws: int
+) -> float:
+    """Mean ΔAUPRC over draws, sizes and assays: what early stopping looks at."""
+    scores = score_learner(learner, assays, support_sizes, draws, seed=1)
+    return float(np.mean([score.value for score in scores if score.metric == "delta_auprc"]))
+
+
+def _encode(learner: Learner, assay: Assay) -> tuple[Learner, Assay]:
+    """What is left of a learner once an assay's molecules are vectors, and that assay."""
+    if not isinstance(learner, Embedded):
+        return learner, assay
+    starts = range(0, len(assay), CHUNK)
+    with torch.no_grad():
+        vectors = [learner.encoder(assay.molecules[start : start + CHUNK]) for start in starts]
+    return learner.learner, replace(assay, molecules=torch.cat(vectors))

@@ -1,0 +1,220 @@
+"""Every learner, crossed with every kind of task and input that it can honestly take.
+
+A new learner is one more `Entry` in `LEARNERS`; every law then holds for it or fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from molmeta import registry
+from molmeta.encoders.base import Encoder
+from molmeta.encoders.features import Features
+from molmeta.encoders.fingerprint import FingerprintNetwork
+from molmeta.encoders.gin import GIN
+from molmeta.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.learner import Embedded, Learner
+from molmeta.molecules import Molecules
+
+WIDTH = 8  # of a vector
+
+
+class Layer(Encoder):
+    """One small layer on vectors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dim = 6
+        self.linear = nn.Linear(WIDTH, self.dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, 8]` to `[n, 6]`."""
+        return torch.tanh(self.linear(x))
+
+
+class Identity(Encoder):
+    """Vectors as they are."""
+
+    dim = WIDTH
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, 8]` to itself."""
+        return x
+
+
+ENCODERS: dict[str, Callable[[], Encoder]] = {
+    "vectors": Layer,
+    "raw vectors": Identity,
+    "gin": lambda: GIN(width=8, layers=2),
+    "fingerprint": lambda: FingerprintNetwork(hidden=16, dim=8),
+    "counts": lambda: Features(["ecfp4"]),
+    "counts and descriptors": lambda: Features(),
+}
+LEARNED = ("vectors", "gin", "fingerprint")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A learner by its registered name and options, and the encoders to cross it with."""
+
+    name: str
+    called: str  # the name that its refusals use
+    encoders: tuple[str, ...] = LEARNED
+    options: dict[str, Any] = field(default_factory=dict)
+    label: str = ""
+
+
+INNER = {"inner_lr": 0.1, "inner_steps": 2}
+LEARNERS = [
+    Entry("prototypical", "Prototypical"),
+    Entry("maml", "MAML", options=INNER),
+    Entry("fomaml", "MAML", options=INNER),
+    Entry("maml", "MAML", options={**INNER, "learn_inner_lr": True}, label="maml_learned_rates"),
+    Entry("anil", "MAML", options=INNER),
+    Entry(
+        "random_forest",
+        "RandomForest",
+        ("raw vectors", "counts and descriptors"),
+        {"n_trees": 20},
+    ),
+    Entry("nearest_neighbours", "NearestNeighbours", ("raw vectors", "counts"), {"k": 3}),
+]
+TARGETS: dict[str, Target] = {
+    "2-way": Classification(2),
+    "5-way": Classification(5),
+    "regression": Regression(),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A learner, an encoder and a kind of task."""
+
+    entry: Entry
+    encoder: str
+    task: str
+    drugs: Molecules | None = None
+
+    def __str__(self) -> str:
+        return f"{self.entry.label or self.entry.name}-{self.task}-{self.encoder}"
+
+    @property
+    def target(self) -> Target:
+        """What the labels mean."""
+        return TARGETS[self.task]
+
+    @property
+    def on_molecules(self) -> bool:
+        """Whether inputs are molecules."""
+        return "vectors" not in self.encoder
+
+    def learner(self, seed: int = 0) -> Learner:
+        """A new learner in evaluation mode."""
+        torch.manual_seed(seed)
+        factory = registry.lookup("learner", self.entry.name)
+        return factory(ENCODERS[self.encoder](), self.target, **self.entry.options).eval()
+
+    def episode(self, seed: int = 0) -> Episode:
+        """A task: labels tell families of drugs (or clouds of vectors), or follow their size."""
+        rng = np.random.default_rng(seed)
+        make = self._molecules if self.on_molecules else self._vectors
+        x, y, support = make(rng)
+        y = torch.from_numpy(y)
+        sets = [Examples(x[rows], y[rows], self.target) for rows in (support, ~support)]
+        return Episode(*sets, f"task {seed}")
+
+    def _vectors(self, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        if isinstance(self.target, Classification):
+            y = np.repeat(rng.permutation(self.target.n_way), 10)
+            corners = 2 * rng.permutation(WIDTH)[: self.target.n_way]
+            x = rng.uniform(0, 1, (len(y), WIDTH))
+            x[np.arange(len(y)), corners[y] // 2] += 2
+            support = np.tile(np.arange(10) < 5, self.target.n_way)
+        else:
+            x = rng.uniform(0, 1, (30, WIDTH)) * np.where(np.arange(WIDTH) == 0, 3, 0.3)
+            y = (rng.normal() + x[:, 0]).astype(np.float32)
+            support = np.arange(30) < 20
+        return torch.from_numpy(x).float(), y, support
+
+    def _molecules(self, rng: np.random.Generator) -> tuple[Molecules, np.ndarray, np.ndarray]:
+        assert self.drugs is not None
+        if isinstance(self.target, Classification):
+            families = rng.permutation(5)[: self.target.n_way]
+            rows = np.concatenate([5 * family + rng.permutation(5) for family in families])
+            y = np.repeat(np.arange(self.target.n_way), 5)
+            support = np.tile(np.arange(5) < 3, self.target.n_way)
+        else:
+            rows = rng.permutation(25)
+            weight = self.drugs.block("descriptors").values[rows, 0]
+            y = (rng.normal() + weight).astype(np.float32)
+            support = np.arange(25) < 15
+        return self.drugs[rows], y, support
+
+
+def _targets(entry: Entry) -> tuple[type, ...]:
+    return Case(entry, entry.encoders[0], "2-way").learner().targets
+
+
+CASES = [
+    Case(entry, encoder, task)
+    for entry in LEARNERS
+    for task, target in TARGETS.items()
+    if isinstance(target, _targets(entry))
+    for encoder in entry.encoders
+]
+
+
+def only(keep: Callable[[Case], bool]) -> list[Case]:
+    """The cases that a law speaks of."""
+    return [case for case in CASES if keep(case)]
+
+
+def _with_drugs(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    return replace(request.param, drugs=drugs)
+
+
+@pytest.fixture(params=CASES, ids=str)
+def case(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Every case."""
+    return _with_drugs(request, drugs)
+
+
+@pytest.fixture(params=only(lambda c: c.task != "regression"), ids=str)
+def classification(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Cases that tell classes apart."""
+    return _with_drugs(request, drugs)
+
+
+@pytest.fixture(
+    params=only(lambda c: c.task != "regression" and c.learner().class_symmetric), ids=str
+)
+def symmetric(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Cases that treat all classes alike."""
+    return _with_drugs(request, drugs)
+
+
+@pytest.fixture(params=only(lambda c: len(list(c.learner().parameters())) > 0), ids=str)
+def trainable(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Cases with something to meta-learn."""
+    return _with_drugs(request, drugs)
+
+
+@pytest.fixture(params=only(lambda c: c.on_molecules), ids=str)
+def molecular(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Cases on molecules."""
+    return _with_drugs(request, drugs)
+
+
+@pytest.fixture(params=only(lambda c: c.entry.name == "anil"), ids=str)
+def anil(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Cases whose inner loop moves the head alone."""
+    learner = request.param.learner()
+    assert isinstance(learner, Embedded)
+    return _with_drugs(request, drugs)
