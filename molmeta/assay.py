@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target, labels
-from molmeta.errors import DataError, OneClassSupport
+from molmeta.errors import OneClassSupport, UnknownAssay
 from molmeta.registry import nearest
 
 
@@ -100,7 +100,9 @@ class Assays(Mapping[str, Assay]):
 
     def __getitem__(self, name: str) -> Assay:
         if name not in self._assays:
-            raise DataError(f"there is no assay '{name}'{nearest(name, list(self._assays)[:20])}")
+            raise UnknownAssay(
+                f"there is no assay '{name}'{nearest(name, list(self._assays)[:20])}"
+            )
         return self._assays[name]
 
     def __iter__(self) -> Iterator[str]:

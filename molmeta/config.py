@@ -9,6 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from molmeta import registry
 from molmeta.episode import target_from_dict
 from molmeta.errors import ConfigError
@@ -140,9 +142,12 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
         known = registry.nearest(str(name_or_path), experiment_names())
         raise ConfigError(f"there is no experiment '{name_or_path}'{known} (or give a .toml file)")
     try:
-        return Experiment.from_dict({"name": name, **tomllib.loads(text)})
+        experiment = Experiment.from_dict({"name": name, **tomllib.loads(text)})
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{name_or_path} is not TOML: {error}") from error
+    with torch.random.fork_rng(devices=[]):
+        experiment.model.build()  # wrong names and options are found here, before any work
+    return experiment
 
 
 def _table(spec: dict[str, Any], key: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from molmeta.assay import Assay
 from molmeta.checkpoints import save_assay
 from molmeta.datasets.chembl import Split, embedded_split, load_embedded
 from molmeta.metrics import enrichment_factor, roc_auc
+from molmeta.molecules import Molecules
 from molmeta.sampling import stratified
 from molmeta.screening import screen
 from molmeta.seeds import generator
@@ -26,6 +27,7 @@ SUPPORT = 32
 def demo(
     save_dir: str | Path = "molmeta-demo",
     *,
+    learners: Sequence[str] = LEARNERS,
     workers: int = 2,
     protocol: Protocol | None = None,
     say: Callable[[str], None] = print,
@@ -35,57 +37,57 @@ def demo(
     Writes below `save_dir`: `results.csv` and `results.md` (the comparison on the 8 test
     assays), `runs/` (the trained models), `library.csv`, `predictions.csv` (one row out per row
     in), `hits.csv` (the same ranked, best first, with what is known of each molecule) and
-    `enrichment.png`. Returns the tidy results.
+    `enrichment.png`. The first of `learners` (experiments) is the one that screens. Returns the
+    tidy results.
     """
-    protocol = protocol or Protocol()
+    protocol = protocol or Protocol(draws=5)
     folder, start = Path(save_dir), time.monotonic()
-    split = embedded_split()
+    split = Split(*(assays.binarise() for assays in embedded_split()))
     say(
         f"Embedded ChEMBL assays: {len(split.train)} to meta-train, {len(split.validation)} to "
         f"select, {len(split.test)} to test; no molecule of a test assay is in the others.\n"
-        f"Meta-training {', '.join(LEARNERS[:2])}; scoring them, nearest neighbours and the "
-        f"forest on the same episodes ({', '.join(map(str, protocol.support_sizes))} "
-        f"measurements, {protocol.draws} draws) ..."
+        f"Meta-training, and scoring on the same episodes: {', '.join(learners)} "
+        f"({', '.join(map(str, protocol.support_sizes))} measurements, {protocol.draws} draws) ..."
     )
-    scores = run_study(LEARNERS, split, protocol, folder / "runs", workers=workers)
+    scores = run_study(learners, split, protocol, folder / "runs", workers=workers)
     command = "molmeta demo"
     say("\n" + write_results(scores, folder / "results.csv", protocol, command, split.test))
-    _screen_shown(split, folder, say)
+    _screen_shown(learners[0], split, folder, say)
     say(f"\n{time.monotonic() - start:.0f} s in all; everything is in {folder}/")
     return scores
 
 
-def _screen_shown(split: Split, folder: Path, say: Callable[[str], None]) -> None:
-    assay = split.test[SHOWN].binarise()
+def _screen_shown(learner: str, split: Split, folder: Path, say: Callable[[str], None]) -> None:
+    assay = split.test[SHOWN]
     support = stratified(assay.active, SUPPORT, generator("demo", SHOWN), SHOWN)
     library = _write_library(assay, support, folder / "library.csv")
-    ranked: dict[str, pd.DataFrame] = {}
-    for name in (LEARNERS[0], REFERENCE):
-        model = trained_model(name, Split(*(a.binarise() for a in split)), folder / "runs")
-        adapted = model.adapt(assay.take(support))
-        output = folder / ("predictions.csv" if name != REFERENCE else "predictions_forest.csv")
-        summary = screen(adapted, folder / "library.csv", output, overwrite=True)
-        ranked[name] = pd.read_csv(output)
-        if name == LEARNERS[0]:
-            save_assay(adapted, folder / f"{SHOWN}.safetensors")
-            say(
-                f"{assay.info['target_name']} ({SHOWN}): adapted {name} to {SUPPORT} measurements "
-                f"and screened {summary}."
-            )
-    truth = library["known"].eq("active").to_numpy().astype(int)
-    hits = ranked[LEARNERS[0]].sort_values("score", ascending=False, kind="stable")
+    model, forest = (
+        trained_model(name, split, folder / "runs").adapt(assay.take(support))
+        for name in (learner, REFERENCE)
+    )
+    summary = screen(model, folder / "library.csv", folder / "predictions.csv", overwrite=True)
+    save_assay(model, folder / f"{SHOWN}.safetensors")
+    hits = pd.read_csv(folder / "predictions.csv")
+    name = model.base.experiment.name
+    described = Molecules.cat([one.molecules for one in load_embedded().values()])
+    position = {text: i for i, text in enumerate(described.smiles)}
+    molecules = described[[position[text] for text in library["smiles"]]]
+    curves = {name: hits["score"].to_numpy(), REFERENCE: forest.predict(molecules)}
+    hits = hits.sort_values("score", ascending=False, kind="stable")
     hits.insert(0, "rank", np.arange(1, len(hits) + 1))
     hits.to_csv(folder / "hits.csv", index=False, lineterminator="\n")
-    for name, table in ranked.items():
-        score = table["score"].to_numpy()
+
+    target = assay.info["target_name"]
+    say(f"{target} ({SHOWN}): {name} adapted to {SUPPORT} measurements, {summary}.")
+    truth = library["known"].eq("active").to_numpy().astype(int)
+    for name, score in curves.items():
         say(
             f"  {name}: of {truth.sum()} known actives, the best 1 % of the ranking is "
             f"{enrichment_factor(truth, score, 0.01):.1f} times richer than chance, the best 5 % "
             f"{enrichment_factor(truth, score, 0.05):.1f} times; "
             f"ROC-AUC {roc_auc(truth, score):.2f}"
         )
-    curves = {name: table["score"].to_numpy() for name, table in ranked.items()}
-    plot_enrichment(truth, curves, f"{assay.info['target_name']}, {SUPPORT} measurements", folder)
+    plot_enrichment(truth, curves, f"{target}, {SUPPORT} measurements", folder)
     say(f"The best of {folder / 'hits.csv'}:")
     say(hits.head(5)[["rank", "score", "known", "smiles"]].to_string(index=False))
 

@@ -21,6 +21,12 @@ class DataError(MolmetaError):
     """A table cannot be read as assays."""
 
 
+class UnknownAssay(DataError, KeyError):
+    """A collection has no assay of this name."""
+
+    __str__ = Exception.__str__  # KeyError's own would quote the sentence
+
+
 class CheckpointError(MolmetaError):
     """A checkpoint is missing, damaged, or belongs to another model."""
 

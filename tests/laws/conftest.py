@@ -52,7 +52,7 @@ class Identity(Encoder):
 ENCODERS: dict[str, Callable[[], Encoder]] = {
     "vectors": Layer,
     "raw vectors": Identity,
-    "gin": lambda: GIN(width=8, layers=2),
+    "gin": lambda: GIN(width=8, layers=1),
     "fingerprint": lambda: FingerprintNetwork(hidden=16, dim=8),
     "counts": lambda: Features(["ecfp4"]),
     "counts and descriptors": lambda: Features(),
@@ -71,7 +71,7 @@ class Entry:
     label: str = ""
 
 
-INNER = {"inner_lr": 0.1, "inner_steps": 2}
+INNER = {"inner_lr": 0.01, "inner_steps": 2}
 LEARNERS = [
     Entry("prototypical", "Prototypical"),
     Entry("maml", "MAML", options=INNER),
@@ -82,7 +82,7 @@ LEARNERS = [
         "random_forest",
         "RandomForest",
         ("raw vectors", "counts and descriptors"),
-        {"n_trees": 20},
+        {"n_trees": 8},
     ),
     Entry("nearest_neighbours", "NearestNeighbours", ("raw vectors", "counts"), {"k": 3}),
 ]
@@ -121,39 +121,46 @@ class Case:
         factory = registry.lookup("learner", self.entry.name)
         return factory(ENCODERS[self.encoder](), self.target, **self.entry.options).eval()
 
-    def episode(self, seed: int = 0) -> Episode:
-        """A task: labels tell families of drugs (or clouds of vectors), or follow their size."""
+    def episode(self, seed: int = 0, *, same_classes: bool = False) -> Episode:
+        """A task whose labels tell families of drugs or clouds of vectors, or follow a property.
+
+        Every task has classes of its own, unless they shall be the `same_classes` in all.
+        """
         rng = np.random.default_rng(seed)
         make = self._molecules if self.on_molecules else self._vectors
-        x, y, support = make(rng)
+        n_way = getattr(self.target, "n_way", 0)
+        classes = np.arange(n_way) if same_classes else rng.permutation(5)[:n_way]
+        x, y, support = make(rng, classes)
         y = torch.from_numpy(y)
         sets = [Examples(x[rows], y[rows], self.target) for rows in (support, ~support)]
         return Episode(*sets, f"task {seed}")
 
-    def _vectors(self, rng: np.random.Generator) -> tuple[Tensor, np.ndarray, np.ndarray]:
-        if isinstance(self.target, Classification):
-            y = np.repeat(rng.permutation(self.target.n_way), 10)
-            corners = 2 * rng.permutation(WIDTH)[: self.target.n_way]
+    def _vectors(
+        self, rng: np.random.Generator, classes: np.ndarray
+    ) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        if len(classes):
+            y = np.repeat(np.arange(len(classes)), 10)
             x = rng.uniform(0, 1, (len(y), WIDTH))
-            x[np.arange(len(y)), corners[y] // 2] += 2
-            support = np.tile(np.arange(10) < 5, self.target.n_way)
+            x[np.arange(len(y)), classes[y]] += 2
+            support = np.tile(np.arange(10) < 5, len(classes))
         else:
             x = rng.uniform(0, 1, (30, WIDTH)) * np.where(np.arange(WIDTH) == 0, 3, 0.3)
             y = (rng.normal() + x[:, 0]).astype(np.float32)
             support = np.arange(30) < 20
         return torch.from_numpy(x).float(), y, support
 
-    def _molecules(self, rng: np.random.Generator) -> tuple[Molecules, np.ndarray, np.ndarray]:
+    def _molecules(
+        self, rng: np.random.Generator, classes: np.ndarray
+    ) -> tuple[Molecules, np.ndarray, np.ndarray]:
         assert self.drugs is not None
-        if isinstance(self.target, Classification):
-            families = rng.permutation(5)[: self.target.n_way]
-            rows = np.concatenate([5 * family + rng.permutation(5) for family in families])
-            y = np.repeat(np.arange(self.target.n_way), 5)
-            support = np.tile(np.arange(5) < 3, self.target.n_way)
+        if len(classes):
+            rows = np.concatenate([5 * family + rng.permutation(5) for family in classes])
+            y = np.repeat(np.arange(len(classes)), 5)
+            support = np.tile(np.arange(5) < 3, len(classes))
         else:
             rows = rng.permutation(25)
-            weight = self.drugs.block("descriptors").values[rows, 0]
-            y = (rng.normal() + weight).astype(np.float32)
+            saturation = self.drugs.block("descriptors").values[rows, 8]
+            y = (rng.normal() + saturation).astype(np.float32)
             support = np.arange(25) < 15
         return self.drugs[rows], y, support
 

@@ -1,0 +1,46 @@
+# `make demo` and `make test` work on a fresh machine: each makes .venv and installs what it needs.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test lint wheel clean
+
+demo: .venv/demo
+	$(BIN)/molmeta demo
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+# builds the wheel, installs it into an empty folder and uses it from there
+wheel: .venv/dev
+	rm -rf build && mkdir -p build
+	$(BIN)/python -m build --wheel --outdir build
+	$(BIN)/python -m pip install --quiet --no-deps --target build/installed build/*.whl
+	cd build && PYTHONPATH=installed ../$(BIN)/python -c "import molmeta; \
+	  assert 'installed' in molmeta.__file__, molmeta.__file__; \
+	  print(molmeta.__version__, molmeta.load_embedded())"
+
+clean:
+	rm -rf .venv build dist
+
+.venv/python:
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/demo: .venv/python pyproject.toml constraints.txt
+	$(INSTALL) --editable .
+	@touch $@
+
+.venv/test: .venv/python pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[test]"
+	@touch $@
+
+.venv/dev: .venv/python pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[dev]"
+	@touch $@

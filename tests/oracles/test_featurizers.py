@@ -1,0 +1,115 @@
+"""Every feature block equals what RDKit says of the molecule."""
+
+from __future__ import annotations
+
+import numpy as np
+from rdkit import Chem
+from rdkit.Chem import Crippen, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import Descriptors as RDKitDescriptors
+
+from molmeta.featurizers.descriptors import DESCRIPTORS, MEANS, SPREADS
+from molmeta.featurizers.graph import BOND_TYPES, ELEMENTS, HYBRIDISATIONS
+from molmeta.molecules import ATOM_SIZES, BLOCK_WIDTHS, BOND_SIZES, Molecules
+
+
+def test_ecfp4_equals_rdkit(molecules, rdkit_molecules):
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    expected = np.stack([generator.GetCountFingerprintAsNumPy(mol) for mol in rdkit_molecules])
+    found = molecules.block("ecfp4").dense()
+    assert found.shape == (len(molecules), BLOCK_WIDTHS["ecfp4"])
+    assert expected.max() > 1
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_ecfp4_keeps_a_count_above_255_as_255():
+    paraffin = "C" * 400
+    counts = rdFingerprintGenerator.GetMorganGenerator(
+        radius=2, fpSize=2048
+    ).GetCountFingerprintAsNumPy(Chem.MolFromSmiles(paraffin))
+    assert counts.max() > 255
+    found = Molecules([paraffin]).block("ecfp4").dense()[0]
+    np.testing.assert_array_equal(found, np.minimum(counts, 255))
+
+
+def test_descriptors_equal_rdkit(molecules, rdkit_molecules):
+    oracle = {
+        "molecular weight (Da)": RDKitDescriptors.MolWt,
+        "logP (Crippen)": Crippen.MolLogP,
+        "TPSA (Å²)": rdMolDescriptors.CalcTPSA,
+        "hydrogen-bond donors": rdMolDescriptors.CalcNumHBD,
+        "hydrogen-bond acceptors": rdMolDescriptors.CalcNumHBA,
+        "rotatable bonds": rdMolDescriptors.CalcNumRotatableBonds,
+        "rings": rdMolDescriptors.CalcNumRings,
+        "aromatic rings": rdMolDescriptors.CalcNumAromaticRings,
+        "fraction of sp3 carbons": rdMolDescriptors.CalcFractionCSP3,
+        "heteroatoms": rdMolDescriptors.CalcNumHeteroatoms,
+        "heavy atoms": lambda mol: sum(atom.GetAtomicNum() > 1 for atom in mol.GetAtoms()),
+    }
+    assert list(oracle) == list(DESCRIPTORS)
+    expected = np.array([[f(mol) for f in oracle.values()] for mol in rdkit_molecules])
+    scaled = molecules.block("descriptors").values
+    assert scaled.shape == (len(molecules), BLOCK_WIDTHS["descriptors"])
+    unit = 4 * np.finfo(np.float32).eps * np.maximum(np.abs(expected), MEANS)
+    assert (np.abs(scaled.astype(float) * SPREADS + MEANS - expected) <= unit).all()
+
+
+def test_atoms_equal_rdkit(molecules, rdkit_molecules):
+    graphs = molecules.block("graph")
+    assert graphs.atom_table.shape[1] == len(ATOM_SIZES)
+    seen = set()
+    for i, mol in enumerate(rdkit_molecules):
+        codes = graphs.atom_code[graphs.atom_offsets[i] : graphs.atom_offsets[i + 1]]
+        assert len(codes) == mol.GetNumAtoms()
+        for atom, row in zip(mol.GetAtoms(), graphs.atom_table[codes].tolist(), strict=True):
+            element, degree, charge, hydrogens, hybridisation, aromatic, ring = row
+            assert [*ELEMENTS, "another"][element] in (atom.GetAtomicNum(), "another")
+            assert (element == len(ELEMENTS)) == (atom.GetAtomicNum() not in ELEMENTS)
+            assert degree == len(atom.GetNeighbors())
+            assert charge - 2 == atom.GetFormalCharge()
+            assert hydrogens == atom.GetTotalNumHs()
+            assert HYBRIDISATIONS[hybridisation] == atom.GetHybridization()
+            assert (aromatic, ring) == (atom.GetIsAromatic(), atom.IsInRing())
+            seen.add(charge)
+    assert seen == {1, 2, 3}  # charges of -1, 0 and 1 are among the molecules
+
+
+def test_bonds_equal_rdkit(molecules, rdkit_molecules):
+    graphs = molecules.block("graph")
+    stereo = {"STEREONONE": 0, "STEREOZ": 1, "STEREOE": 2}
+    seen = set()
+    for i, mol in enumerate(rdkit_molecules):
+        span = slice(graphs.bond_offsets[i], graphs.bond_offsets[i + 1])
+        digits = np.unravel_index(graphs.bond_code[span], tuple(BOND_SIZES.values()))
+        found = {
+            frozenset(pair): tuple(int(digit) for digit in row)
+            for pair, *row in zip(graphs.bonds[span].tolist(), *digits, strict=True)
+        }
+        expected = {
+            frozenset((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx())): (
+                BOND_TYPES.index(bond.GetBondType()),
+                int(bond.GetIsConjugated()),
+                int(bond.IsInRing()),
+                stereo[bond.GetStereo().name],
+            )
+            for bond in mol.GetBonds()
+        }
+        assert found == expected
+        seen |= {row[3] for row in found.values()}
+    assert seen == {0, 1, 2}  # plain bonds, Z and E are among the molecules
+
+
+def test_rare_atoms_fall_into_the_last_categories():
+    table = Molecules(["[Pt]", "[Fe+3]", "F[P-](F)(F)(F)(F)F", "[SiH4]"]).block("graph").atom_table
+    names = list(ATOM_SIZES)
+    platinum, iron, _, phosphorus = table[0], table[1], table[2], table[3]
+    assert platinum[names.index("element")] == ATOM_SIZES["element"] - 1
+    assert iron[names.index("charge")] == ATOM_SIZES["charge"] - 1
+    assert phosphorus[names.index("degree")] == ATOM_SIZES["degree"] - 1
+    assert (table < np.array(list(ATOM_SIZES.values()))).all()
+
+
+def test_a_graph_takes_at_most_250_bytes_a_molecule(embedded):
+    smiles = sorted({text for assay in embedded.values() for text in assay.molecules.smiles})
+    sample = smiles[:: len(smiles) // 2000][:2000]
+    assert len(sample) == 2000
+    assert Molecules(sample).block("graph").nbytes / len(sample) <= 250
