@@ -71,19 +71,22 @@ class Assay:
         if isinstance(self.target, Classification):
             return self
         if threshold == "median":
-            median = np.median(self.values)
-            active = self.values > median
-            active = active if active.any() else self.values >= median
+            cut = float(np.median(self.values)) if len(self) else 0.0
+            active, meaning = self.values > cut, f"above the median, {cut:g}"
+            if not active.any():
+                active, meaning = self.values >= cut, f"at or above the median, {cut:g}"
         else:
-            active = self.values >= float(threshold)
-        if (len(self) and active.all()) or not active.any():
+            cut = float(threshold)
+            active, meaning = self.values >= cut, f"at or above {cut:g}"
+        if not 0 < active.sum() < len(self):
             side = "active" if active.any() else "inactive"
+            span = f"{self.values.min():g} to {self.values.max():g}" if len(self) else "no range"
             raise OneClassSupport(
                 f"assay {self.name}: at the threshold {threshold} all {len(self)} measurements "
-                f"are {side} (they lie in {self.values.min():g} to {self.values.max():g}); "
-                "choose a threshold between, or 'median'"
+                f"are {side} (they lie in {span}); choose a threshold between, or 'median'"
             )
-        return replace(self, values=active.astype(np.float64), target=Classification(2))
+        info = {**self.info, "active": meaning}
+        return replace(self, values=active.astype(np.float64), target=Classification(2), info=info)
 
 
 class Assays(Mapping[str, Assay]):
@@ -121,6 +124,18 @@ class Assays(Mapping[str, Assay]):
     def binarise(self, threshold: float | str = "median") -> Assays:
         """`Assay.binarise` for each."""
         return Assays(assay.binarise(threshold) for assay in self.values())
+
+    def binarise_where_possible(
+        self, threshold: float | str = "median"
+    ) -> tuple[Assays, list[str]]:
+        """`binarise` for each that has two classes then, and the names of the others."""
+        kept, one_class = [], []
+        for name, assay in self.items():
+            try:
+                kept.append(assay.binarise(threshold))
+            except OneClassSupport:
+                one_class.append(name)
+        return Assays(kept), one_class
 
     def smiles(self) -> set[str]:
         """All molecules that are measured in one of these assays."""

@@ -124,6 +124,7 @@ def save_assay(adapted: AdaptedAssay, path: str | Path) -> None:
         "assay": adapted.name,
         "target": json.dumps(target_to_dict(adapted.target)),
         "counts": json.dumps(adapted.counts),
+        "info": json.dumps(adapted.info),
         "base_sha256": adapted.base.sha256,
         "base_name": adapted.base.experiment.name,
         "state_sha256": tensors_sha256(state),
@@ -157,6 +158,7 @@ def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
         target=target_from_dict(json.loads(header["target"])),
         base=base,
         counts=json.loads(header["counts"]),
+        info=json.loads(header["info"]),
     )
 
 

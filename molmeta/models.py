@@ -62,7 +62,7 @@ class BaseModel:
         if assay.target.kind == "classification":
             actives = int(assay.active.sum())
             counts |= {"active": actives, "inactive": len(assay) - actives}
-        return AdaptedAssay(assay.name, state, assay.target, self, counts)
+        return AdaptedAssay(assay.name, state, assay.target, self, counts, dict(assay.info))
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ class AdaptedAssay:
         The model that made the state and reads it.
     counts : dict
         Number of support measurements, in all and by class.
+    info : dict
+        Whatever else is known of the assay, such as what "active" means.
     """
 
     name: str
@@ -88,6 +90,7 @@ class AdaptedAssay:
     target: Target
     base: BaseModel
     counts: dict[str, int]
+    info: dict[str, str]
 
     def predict(self, molecules: Molecules) -> np.ndarray:
         """What molecules are ranked by, `[n]`: p(active), or the predicted value."""

@@ -135,7 +135,8 @@ def read_rows(
     source: IO[str], path: Path, smiles_column: str, added: Sequence[str]
 ) -> tuple[list[str], Iterator[Row]]:
     """The header, and the rows one by one."""
-    reader = csv.reader(source)
+    csv.field_size_limit(2**31 - 1)  # a long cell is a row with a status, not the end
+    reader = csv.reader(source, strict=True)
     header = next(reader, None)
     if header is None:
         raise DataError(f"{path} is empty; it needs a header line and rows")

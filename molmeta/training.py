@@ -224,8 +224,10 @@ def meta_train(
     shared = sorted(set(train) & set(validation or {}))
     if shared:
         raise MolmetaError(f"assay {shared[0]} is in both training and validation; leave it in one")
+    one_class: list[str] = []
     if experiment.model.target["kind"] == "classification":
-        train, validation = train.binarise(), validation and validation.binarise()
+        train, one_class = train.binarise_where_possible()
+        validation = validation and validation.binarise_where_possible()[0]
     kept, small = large_enough(train.values(), sizes, experiment.episodes.query_size)
     if not kept:
         raise TooFewMeasurements(
@@ -262,7 +264,9 @@ def meta_train(
     model = save_pretrained(learner, experiment, folder)
     write_atomic(folder / "history.csv", trainer.history_csv().encode())
     write_atomic(folder / "environment.json", environment_json().encode())
-    card = model_card(model, trainer.history, len(kept), [assay.name for assay in small])
+    card = model_card(
+        model, trainer.history, len(kept), one_class + [assay.name for assay in small]
+    )
     write_atomic(folder / "README.md", card.encode())
     return model
 
@@ -308,7 +312,7 @@ def model_card(
         f"- learner: `{experiment.model.learner}` on the encoder `{experiment.model.encoder}`",
         f"- predicts: {experiment.model.target}",
         f"- meta-trained on {n_assays} assays; seed {experiment.training.seed}",
-        f"- left out as too small for an episode: {', '.join(left_out) or 'none'}",
+        f"- left out, as of one class or too small for an episode: {', '.join(left_out) or 'none'}",
         f"- weights: {sum(p.numel() for p in model.learner.parameters()):,} parameters, "
         f"sha256 of tensors {model.sha256}",
     ]

@@ -90,20 +90,20 @@ def split_for_training(
     experiment: Experiment,
     validation_names: Sequence[str] | None = None,
     threshold: float | str = "median",
-) -> tuple[Assays, Assays]:
-    """Assays to learn from and to select by; no molecule of the second is in the first.
+) -> tuple[Assays, Assays, list[str]]:
+    """Assays to learn from and to select by, and the names of those with one class alone.
 
-    Without names, a tenth of the assays that are large enough (one at least) is drawn by the
-    experiment's seed.
+    No molecule of the validation assays is in the others. Without `validation_names`, a tenth of
+    the assays that are large enough (one at least) is drawn by the experiment's seed.
 
     Raises
     ------
     TooFewMeasurements
         Fewer than two assays are large enough for an episode.
     """
-    assays = table.assays
+    assays, one_class = table.assays, []
     if experiment.model.target["kind"] == "classification":
-        assays = assays.binarise(threshold)
+        assays, one_class = assays.binarise_where_possible(threshold)
     episodes = experiment.episodes
     kept, _ = large_enough(assays.values(), episodes.support_sizes, episodes.query_size)
     if len(kept) < 2:
@@ -120,4 +120,4 @@ def split_for_training(
     train = Assays(assay for name, assay in assays.items() if name not in validation)
     if not train:
         raise MolmetaError("all assays are for validation; leave some to learn from")
-    return train.without(validation.smiles()), validation
+    return train.without(validation.smiles()), validation, one_class

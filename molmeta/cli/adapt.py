@@ -58,4 +58,5 @@ def run(args: argparse.Namespace) -> None:
     options.say(f"{args.data_path}: {report}")
     for path, assay in adapted.items():
         counts = ", ".join(f"{n} {what}" for what, n in assay.counts.items())
-        options.say(f"{assay.name}: {counts}; written to {path}")
+        meaning = f" (active: {assay.info['active']})" if "active" in assay.info else ""
+        options.say(f"{assay.name}: {counts}{meaning}; written to {path}")

@@ -64,9 +64,11 @@ def run(args: argparse.Namespace) -> None:
             policy=experiment.model.policy,
         )
         options.say(f"{args.data_path}: {table.report}")
-        train, validation = split_for_training(
+        train, validation, one_class = split_for_training(
             table, experiment, args.validation_assays, options.threshold(args.threshold)
         )
+        if one_class:
+            options.say(f"{len(one_class)} assays left out, of one class: {', '.join(one_class)}")
     model = meta_train(experiment, train, validation, save_dir=args.save_dir, device=args.device)
     options.say((args.save_dir / "README.md").read_text(encoding="utf-8"))
     options.say(f"{model.experiment.name} is in {args.save_dir}")

@@ -57,7 +57,8 @@ class PyG(Encoder):
 
         if "pyg batch" not in x.memo:
             x.memo["pyg batch"] = x.to_pyg()
-        data: Any = x.memo["pyg batch"].to(self.device)
+        kept: Any = x.memo["pyg batch"]
+        data = kept.to(self.device)
         given = {key: data[key] for key in ("x", "edge_index", "edge_attr", "batch")}
         out = self.model(**{key: value for key, value in given.items() if key in self._accepted})
         per_atom = len(out) == len(data.x) and len(out) != len(x)

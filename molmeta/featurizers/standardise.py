@@ -73,17 +73,20 @@ class Standardiser:
             return Standardised("", "empty", "the SMILES is empty")
         if any(character.isspace() for character in smiles):
             return Standardised("", "invalid", "the SMILES has text after a blank")
+        if len(smiles) > 20 * self.policy.max_atoms:
+            return self._too_large(f"{len(smiles)} characters")
         mol = _parse(smiles)
         if mol is None:
             return Standardised("", "invalid", "RDKit cannot read this SMILES")
-        if mol.GetNumAtoms() > 20 * self.policy.max_atoms:
-            return self._too_large(mol)
         if "." in smiles or CHARGED.search(smiles):
-            mol = self._parent(mol)
+            try:
+                mol = self._parent(mol)
+            except (RuntimeError, ValueError) as error:
+                return Standardised("", "invalid", f"it cannot be standardised: {error}")
         if mol.GetNumHeavyAtoms() == 0:
             return Standardised("", "no atoms", "no heavy atom is left to describe")
         if mol.GetNumAtoms() > self.policy.max_atoms:
-            return self._too_large(mol)
+            return self._too_large(f"{mol.GetNumAtoms()} atoms")
         return Standardised(Chem.MolToSmiles(mol), "ok")
 
     def _parent(self, mol: Chem.Mol) -> Chem.Mol:
@@ -92,9 +95,9 @@ class Standardiser:
                 mol = self._largest.choose(mol)
             return self._uncharge.uncharge(mol) if self.policy.neutralise else mol
 
-    def _too_large(self, mol: Chem.Mol) -> Standardised:
-        found, allowed = mol.GetNumAtoms(), self.policy.max_atoms
-        return Standardised("", "too large", f"{found} heavy atoms; the policy allows {allowed}")
+    def _too_large(self, found: str) -> Standardised:
+        allowed = self.policy.max_atoms
+        return Standardised("", "too large", f"{found}; the policy allows {allowed} atoms")
 
 
 class _QuietRDKit:

@@ -45,7 +45,8 @@ def decoded(x: Molecules) -> list:
 @pytest.mark.parametrize("index", INDICES.values(), ids=INDICES)
 def test_a_view_has_the_molecules_of_its_index(molecules, index):
     key = index.numpy() if isinstance(index, torch.Tensor) else index
-    rows = np.atleast_1d(np.arange(len(molecules))[key if key != [] else slice(0)])
+    key = slice(0) if isinstance(key, list) and not key else key
+    rows = np.atleast_1d(np.arange(len(molecules))[key])
     view = molecules[index]
     assert len(view) == len(rows)
     assert view.smiles == [molecules.smiles[i] for i in rows]
