@@ -176,10 +176,13 @@ class Graphs:
     @classmethod
     def concatenate(cls, parts: Sequence[Graphs]) -> Graphs:
         """Blocks laid end to end, under one table of distinct atoms."""
-        tables = [part.atom_table for part in parts]
-        table, inverse = np.unique(np.concatenate(tables), axis=0, return_inverse=True)
-        recode = np.split(inverse.ravel(), np.cumsum([len(t) for t in tables])[:-1])
-        codes = [new[part.atom_code] for new, part in zip(recode, parts, strict=True)]
+        known: dict[bytes, int] = {}
+        recode = [
+            [known.setdefault(row.tobytes(), len(known)) for row in part.atom_table]
+            for part in parts
+        ]
+        table = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, len(ATOM_SIZES))
+        codes = [np.array(r)[part.atom_code] for r, part in zip(recode, parts, strict=True)]
         return cls(
             table,
             np.concatenate(codes).astype(np.uint16),
@@ -279,8 +282,10 @@ class Molecules:
     def __getitem__(self, index: Any) -> Molecules:
         if isinstance(index, Tensor):
             index = index.cpu().numpy()
-        picked = self.index[index if isinstance(index, slice) else np.asarray(index)]
-        return self._view(self._store, np.atleast_1d(picked))
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+            index = index if index.size else index.astype(np.int64)
+        return self._view(self._store, np.atleast_1d(self.index[index]))
 
     def __repr__(self) -> str:
         return f"Molecules({len(self)} of {len(self._store.smiles)}; blocks {self.computed})"

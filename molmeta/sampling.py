@@ -90,7 +90,7 @@ class AssayEpisodes:
     def __post_init__(self) -> None:
         if not self.assays:
             raise TooFewMeasurements("there is no assay to draw episodes from")
-        needed = max(self.support_sizes) + self.query_size
+        needed = episode_size(self.support_sizes, self.query_size)
         small = [assay for assay in self.assays if len(assay) < needed]
         if small:
             raise TooFewMeasurements(
@@ -112,11 +112,16 @@ class AssayEpisodes:
         ]
 
 
+def episode_size(support_sizes: Sequence[int], query_size: int) -> int:
+    """Measurements that the largest episode needs (a query has one of each class at least)."""
+    return max(support_sizes) + max(query_size, 2)
+
+
 def large_enough(
     assays: Iterable[Assay], support_sizes: Sequence[int], query_size: int
 ) -> tuple[list[Assay], list[Assay]]:
     """Assays that `AssayEpisodes` can draw from, and those that it would refuse."""
-    needed = max(support_sizes) + query_size
+    needed = episode_size(support_sizes, query_size)
     kept, small = [], []
     for assay in assays:
         enough = len(assay) >= needed

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.episode import Classification, Examples, Regression, Target
-from molmeta.functional import canonical_order
 from molmeta.learner import Embedded, Learner, State
 
 
@@ -27,7 +26,8 @@ class NearestNeighbours(Learner):
     Parameters
     ----------
     k : int
-        Number of neighbours; all of the support if it is smaller.
+        Number of neighbours; all of the support if it is smaller. Those that tie with the last
+        count as well, so that nothing depends on the order of the support.
     """
 
     targets = (Classification, Regression)
@@ -37,23 +37,22 @@ class NearestNeighbours(Learner):
         self.k = k
 
     def adapt(self, support: Examples) -> State:
-        """Keep the support, rows sorted (so that ties do not depend on their order)."""
+        """Keep the support."""
         self.check(support)
-        order = canonical_order(support.x, support.y)
         y = support.target.encode(support.y).to(support.x.dtype)
-        return {"x": support.x.flatten(1)[order], "y": y[order]}
+        return {"x": support.x.flatten(1), "y": y}
 
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Log-probabilities `[n, n_way]`, or weighted mean and log-variance `[n, 2]`."""
         similarity = tanimoto(x.flatten(1), state["x"]) + 1e-6
-        weights, rows = similarity.topk(min(self.k, len(state["y"])), dim=1)
-        weights = weights / weights.sum(dim=1, keepdim=True)
-        neighbours = state["y"][rows]  # [n, k, W]
-        mean = (weights.unsqueeze(2) * neighbours).sum(dim=1)
+        k_best = similarity.topk(min(self.k, len(state["y"])), dim=1).values
+        weights = similarity * (similarity >= k_best[:, -1:])
+        weights = weights / weights.sum(dim=1, keepdim=True)  # [n, support]
+        mean = weights @ state["y"]
         if mean.shape[1] > 1:
             return torch.log(mean.clamp(min=1e-4))
-        variance = (weights * (neighbours.squeeze(2) - mean).square()).sum(dim=1, keepdim=True)
-        return torch.cat([mean, torch.log(variance + 1e-4)], dim=1)
+        variance = weights @ state["y"].square() - mean.square()
+        return torch.cat([mean, torch.log(variance.clamp(min=0) + 1e-4)], dim=1)
 
 
 def tanimoto(a: Tensor, b: Tensor) -> Tensor:

@@ -68,8 +68,7 @@ def test_on_vectors(target, first_order):
 
     network = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, target.width)).double()
     sets = [
-        Examples(torch.randn(n, 4, dtype=torch.float64), labels(n, target), target)
-        for n in (10, 7)
+        Examples(torch.randn(n, 4, dtype=torch.float64), labels(n, target), target) for n in (10, 7)
     ]
     episode = Episode(*sets)
     expected = by_hand(predict, list(network.parameters()), episode, first_order=first_order)

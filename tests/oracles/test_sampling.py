@@ -63,9 +63,7 @@ def test_labels_go_with_their_molecules():
 
 def test_an_episode_does_not_depend_on_what_was_drawn_before():
     keys = [(name, size, draw) for name in ("a", "b") for size in (4, 8) for draw in range(3)]
-    draw = {
-        key: ids(evaluation_episode(assay(10, 14, key[0]), key[1], key[2])) for key in keys
-    }
+    draw = {key: ids(evaluation_episode(assay(10, 14, key[0]), key[1], key[2])) for key in keys}
     np.random.default_rng(1).shuffle(keys)
     torch.manual_seed(99)
     again = {key: ids(evaluation_episode(assay(10, 14, key[0]), *key[1:])) for key in keys}
