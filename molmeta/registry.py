@@ -13,6 +13,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     "encoder": {
         "gin": "molmeta.encoders.gin:GIN",
         "fingerprint": "molmeta.encoders.fingerprint:FingerprintNetwork",
+        "weighted_fingerprint": "molmeta.encoders.weighted_fingerprint:WeightedFingerprint",
         "features": "molmeta.encoders.features:Features",
         "pyg": "molmeta.encoders.pyg:PyG",
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -110,21 +111,32 @@ class MAML(Learner):
 
 
 def maml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
-    """MAML on an encoder with a linear head; the inner loop moves both."""
+    """MAML on an encoder with a linear head on unit vectors; the inner loop moves both."""
     return MAML(nn.Sequential(encoder, _head(encoder, target)), **options)  # type: ignore[arg-type]
 
 
 def fomaml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
-    """First-order MAML on an encoder with a linear head."""
+    """First-order `maml`."""
     return maml(encoder, target, first_order=True, **options)
 
 
 def anil(encoder: nn.Module, target: Target, **options: float | bool) -> Embedded:
-    """ANIL: the inner loop moves the linear head alone."""
+    """ANIL: the inner loop moves the head alone, which is linear on unit vectors."""
     return Embedded(encoder, MAML(_head(encoder, target), **options))  # type: ignore[arg-type]
 
 
+class UnitLength(nn.Module):
+    """Rows scaled to length one, so that one inner step size suits every encoder."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, d]` to `[n, d]`."""
+        return F.normalize(x, dim=1)
+
+
 def _head(encoder: nn.Module, target: Target) -> nn.Module:
-    """LayerNorm and a linear layer, so that one inner step size suits every encoder."""
+    """A linear layer on vectors of length one, starting at zero: no class is preferred."""
     dim: int = encoder.dim  # type: ignore[assignment]
-    return nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, target.width))
+    linear = nn.Linear(dim, target.width)
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return nn.Sequential(UnitLength(), linear)

@@ -99,13 +99,13 @@ def test_bonds_equal_rdkit(molecules, rdkit_molecules):
 
 
 def test_rare_atoms_fall_into_the_last_categories():
-    table = Molecules(["[Pt]", "[Fe+3]", "F[P-](F)(F)(F)(F)F", "[SiH4]"]).block("graph").atom_table
-    names = list(ATOM_SIZES)
-    platinum, iron, _, phosphorus = table[0], table[1], table[2], table[3]
+    graphs = Molecules(["[Pt]", "[Fe+3]", "F[P-](F)(F)(F)(F)F", "[SiH4]"]).block("graph")
+    atoms, names = graphs.atom_table[graphs.atom_code], list(ATOM_SIZES)
+    platinum, iron, _, phosphorus = atoms[:4]
     assert platinum[names.index("element")] == ATOM_SIZES["element"] - 1
     assert iron[names.index("charge")] == ATOM_SIZES["charge"] - 1
     assert phosphorus[names.index("degree")] == ATOM_SIZES["degree"] - 1
-    assert (table < np.array(list(ATOM_SIZES.values()))).all()
+    assert (atoms < np.array(list(ATOM_SIZES.values()))).all()
 
 
 def test_a_graph_takes_at_most_250_bytes_a_molecule(embedded):
