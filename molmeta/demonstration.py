@@ -19,7 +19,7 @@ from molmeta.screening import screen
 from molmeta.seeds import generator
 from molmeta.studies import REFERENCE, Protocol, run_study, trained_model, write_results
 
-LEARNERS = ("prototypical", "anil", "nearest_neighbours", REFERENCE)
+LEARNERS = ("anil", "prototypical", "prototypical_gin", "nearest_neighbours", REFERENCE)
 SHOWN = "CHEMBL204_Ki"  # thrombin: the assay that the demo screens for
 SUPPORT = 32
 

@@ -17,6 +17,7 @@ from molmeta.datasets.chembl import Split
 from molmeta.errors import ConfigError
 from molmeta.evaluation import benchmark, markdown, verdict
 from molmeta.models import BaseModel
+from molmeta.sampling import evaluation_episode
 from molmeta.training import compute_features, environment_json, meta_train
 
 REFERENCE = "random_forest"
@@ -69,10 +70,15 @@ def run_study(
     """
     names = list(dict.fromkeys([*names, REFERENCE]))
     split = Split(*(assays.binarise() for assays in split))
-    everything = [assay for assays in split for assay in assays.values()]
-    for name in names:  # a wrong name is refused before anything is computed
-        learner = _configured(name).model.build()
-        compute_features(learner, everything, workers)
+    experiments = [_configured(name) for name in names]  # a wrong name, and a support that is too
+    for assay in split.test.values():  # large, are refused before anything is computed
+        for size in protocol.support_sizes:
+            evaluation_episode(assay, size, 0, protocol.seed)
+    for name, experiment in zip(names, experiments, strict=True):
+        trained_here = experiment.training.steps and not Path(name).is_dir()
+        read = split if trained_here else [split.test]
+        assays = [assay for side in read for assay in side.values()]
+        compute_features(experiment.model.build(), assays, workers)
     jobs = [(name, split, protocol, save_dir, progress) for name in names]
     if workers == 1:
         parts = [_train_and_score(*job) for job in jobs]
@@ -111,7 +117,8 @@ def write_results(
         f"{len(assays)} test assays, {protocol.draws} supports of each size (seed "
         f"{protocol.seed}); query: all other molecules of the assay. Mean over draws, then "
         "assays; differences on the same episodes, 95 % bootstrap over assays. The test assays "
-        f"were looked at once.\n\n{markdown(scores, REFERENCE)}\n{verdict(scores, REFERENCE)}"
+        "were looked at once in this run.\n\n"
+        f"{markdown(scores, REFERENCE)}\n{verdict(scores, REFERENCE)}"
     )
     write_atomic(path, scores.to_csv(index=False, lineterminator="\n").encode())
     page = f"# {path.stem}\n\nMade by `{command}`.\n\n{summary}"

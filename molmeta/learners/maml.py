@@ -126,17 +126,14 @@ def anil(encoder: nn.Module, target: Target, **options: float | bool) -> Embedde
 
 
 class UnitLength(nn.Module):
-    """Rows scaled to length one, so that one inner step size suits every encoder."""
+    """Rows centred and scaled to length one, so that one inner step size suits every encoder."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """`[n, d]` to `[n, d]`."""
-        return F.normalize(x, dim=1)
+        """`[n, d]` to `[n, d]`: LayerNorm without weights, over √d."""
+        return F.layer_norm(x, x.shape[1:]) / x.shape[1] ** 0.5
 
 
 def _head(encoder: nn.Module, target: Target) -> nn.Module:
-    """A linear layer on vectors of length one, starting at zero: no class is preferred."""
+    """A linear layer on vectors of length one."""
     dim: int = encoder.dim  # type: ignore[assignment]
-    linear = nn.Linear(dim, target.width)
-    nn.init.zeros_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return nn.Sequential(UnitLength(), linear)
+    return nn.Sequential(UnitLength(), nn.Linear(dim, target.width))

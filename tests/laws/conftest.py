@@ -71,7 +71,7 @@ class Entry:
     label: str = ""
 
 
-INNER = {"inner_lr": 0.02, "inner_steps": 2}
+INNER = {"inner_lr": 0.5, "inner_steps": 2}
 LEARNERS = [
     Entry("prototypical", "Prototypical"),
     Entry("maml", "MAML", options=INNER),
