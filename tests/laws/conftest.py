@@ -71,7 +71,7 @@ class Entry:
     label: str = ""
 
 
-INNER = {"inner_lr": 0.5, "inner_steps": 2}
+INNER = {"inner_lr": 0.2, "inner_steps": 3}
 LEARNERS = [
     Entry("prototypical", "Prototypical"),
     Entry("maml", "MAML", options=INNER),

@@ -10,7 +10,7 @@ from torch import Tensor
 from molmeta.episode import Episode, Examples, Regression
 from molmeta.learner import Learner
 
-STEPS = 10
+STEPS = 30
 HELD_OUT = range(1000, 1008)
 
 
