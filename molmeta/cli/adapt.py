@@ -26,12 +26,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="the adapted assay that is written; a folder, if the table has several assays",
     )
     how = verb.add_mutually_exclusive_group()
-    how.add_argument(
-        "--threshold",
-        default="median",
-        metavar="X",
-        help="a value at or above it is active; or 'median', the assay's own",
-    )
+    options.threshold_flag(how)
     how.add_argument(
         "--regression", action="store_true", help="predict the value itself, without a threshold"
     )

@@ -25,12 +25,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="assays to test on, or 'embedded' for the 8 that are shipped",
     )
     options.table(verb)
-    verb.add_argument(
-        "--threshold",
-        default="median",
-        metavar="X",
-        help="a value at or above it is active; or 'median', each assay's own",
-    )
+    options.threshold_flag(verb)
     verb.add_argument("--support-sizes", nargs="+", type=int, default=[16, 32, 64], metavar="N")
     verb.add_argument("--draws", type=int, default=10, help="supports of each size and assay")
     verb.add_argument("--seed", type=int, default=0, help="of the episodes")

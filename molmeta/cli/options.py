@@ -28,6 +28,16 @@ def table(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def threshold_flag(verb: argparse._ActionsContainer) -> None:
+    """Where active begins."""
+    verb.add_argument(
+        "--threshold",
+        default="median",
+        metavar="X",
+        help="a value at or above it is active; or 'median', each assay's own",
+    )
+
+
 def compute(verb: argparse.ArgumentParser) -> None:
     """Where to compute."""
     verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")

@@ -24,12 +24,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="assays to learn from, or 'embedded' for the 18 + 4 that are shipped",
     )
     options.table(verb)
-    verb.add_argument(
-        "--threshold",
-        default="median",
-        metavar="X",
-        help="a value at or above it is active; or 'median', each assay's own",
-    )
+    options.threshold_flag(verb)
     verb.add_argument(
         "--validation-assays",
         nargs="+",
