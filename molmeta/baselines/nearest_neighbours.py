@@ -51,8 +51,8 @@ class NearestNeighbours(Learner):
         mean = weights @ state["y"]
         if mean.shape[1] > 1:
             return torch.log(mean.clamp(min=1e-4))
-        variance = weights @ state["y"].square() - mean.square()
-        return torch.cat([mean, torch.log(variance.clamp(min=0) + 1e-4)], dim=1)
+        variance = (weights * (state["y"].T - mean).square()).sum(dim=1, keepdim=True)
+        return torch.cat([mean, torch.log(variance + 1e-4)], dim=1)
 
 
 def tanimoto(a: Tensor, b: Tensor) -> Tensor:

@@ -96,3 +96,13 @@ def test_features_lay_blocks_side_by_side():
     assert rows.shape == (2, 11 + 2048)
     torch.testing.assert_close(rows[:, :11], read_block(x, "descriptors")[[2, 0]])
     torch.testing.assert_close(rows[:, 11:], read_block(x, "ecfp4")[[2, 0]])
+
+
+@pytest.mark.parametrize("offset", [0.0, 7.0, 300.0, 10_000.0])
+def test_the_variance_of_neighbours_does_not_depend_on_where_the_labels_lie(offset):
+    x = torch.eye(3) + 0.5  # three rows that are equally similar to the query
+    y = offset + torch.tensor([-1.0, 0.0, 1.0])
+    learner = NearestNeighbours(k=3)
+    outputs = learner(torch.ones(1, 3), learner.adapt(Examples(x, y, Regression())))
+    expected = torch.tensor([[offset, np.log(2 / 3 + 1e-4)]], dtype=torch.float32)
+    torch.testing.assert_close(outputs, expected, rtol=1e-5, atol=1e-5)
