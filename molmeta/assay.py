@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from molmeta.episode import Classification, Examples, Inputs, Regression, Target, labels
+from molmeta.episode import Classification, Examples, Inputs, Target, labels
 from molmeta.errors import OneClassSupport, UnknownAssay
 from molmeta.registry import nearest
 
@@ -51,11 +51,7 @@ class Assay:
     @property
     def active(self) -> np.ndarray:
         """`[n]` 0/1: class 1, or a measurement at or above the regression's threshold."""
-        if isinstance(self.target, Regression):
-            cut = self.target.threshold
-            cut = float(np.median(self.values)) if cut is None else cut
-            return (self.values >= cut).astype(np.int64)
-        return (self.values == 1).astype(np.int64)
+        return self.target.active(self.values)
 
     def binarise(self, threshold: float | str = "median") -> Assay:
         """Active (1) where the value is at or above `threshold`.

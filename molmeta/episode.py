@@ -48,6 +48,10 @@ class Classification:
         """What molecules are ranked by, `[n]`: the probability of the last class (active)."""
         return outputs.softmax(dim=1)[:, -1]
 
+    def active(self, y: np.ndarray) -> np.ndarray:
+        """0/1 of labels `[n]`: class 1."""
+        return (y == 1).astype(np.int64)
+
 
 @dataclass(frozen=True)
 class Regression:
@@ -79,6 +83,11 @@ class Regression:
     def score(self, outputs: Tensor) -> Tensor:
         """What molecules are ranked by, `[n]`: the predicted mean."""
         return outputs[:, 0]
+
+    def active(self, y: np.ndarray) -> np.ndarray:
+        """0/1 of values `[n]`: at or above the threshold, or their median where there is none."""
+        cut = float(np.median(y)) if self.threshold is None else self.threshold
+        return (y >= cut).astype(np.int64)
 
     def scale(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the support labels; the latter is 1 if they are equal."""

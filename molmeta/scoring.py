@@ -55,11 +55,7 @@ def score_episode(learner: Learner, episode: Episode) -> Iterator[tuple[str, flo
         outputs = learner(episode.query.x, learner.adapt(episode.support))
     y = episode.query.y.cpu().numpy()
     score = episode.target.score(outputs).cpu().numpy()
-    if isinstance(episode.target, Regression):
-        cut = episode.target.threshold
-        active = (y >= (np.median(y) if cut is None else cut)).astype(int)
-    else:
-        active = (y == 1).astype(int)
+    active = episode.target.active(y)
     prevalence = float(active.mean())
     yield "delta_auprc", metrics.delta_auprc(active, score), prevalence
     yield "roc_auc", metrics.roc_auc(active, score), prevalence

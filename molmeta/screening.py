@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 from tqdm import tqdm
 
+from molmeta.datasets.table import damaged
 from molmeta.errors import DataError, MolmetaError
 from molmeta.featurizers.standardise import Standardiser
 from molmeta.models import CHUNK, AdaptedAssay, score_assays
@@ -93,8 +94,10 @@ def screen(
             sink.flush()
             os.fsync(sink.fileno())
         part.replace(output)
-    except (UnicodeDecodeError, EOFError, OSError, csv.Error) as error:
-        raise _unreadable(library, error) from error
+    except (EOFError, UnicodeDecodeError) as error:
+        raise damaged(library, error) from error
+    except (OSError, csv.Error) as error:
+        raise DataError(f"{library} cannot be screened: {error}") from error
     finally:
         part.unlink(missing_ok=True)
     return summary
@@ -198,11 +201,3 @@ def _scores(assays: Sequence[AdaptedAssay], smiles: list[str]) -> tuple[np.ndarr
     half = len(smiles) // 2  # find the molecule that cannot be described, keep the rest
     left, right = _scores(assays, smiles[:half]), _scores(assays, smiles[half:])
     return np.concatenate([left[0], right[0]]), left[1] + right[1]
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    if isinstance(error, UnicodeDecodeError):
-        return DataError(f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'")
-    if isinstance(error, EOFError):
-        return DataError(f"{path} is a truncated gzip file; get it again")
-    return DataError(f"{path} cannot be screened: {error}")

@@ -141,17 +141,20 @@ def read_csv(path: Path) -> pd.DataFrame:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except pd.errors.EmptyDataError:
         raise DataError(f"{path} is empty; it needs a header line and rows") from None
-    except EOFError:
-        raise DataError(f"{path} is a truncated gzip file; get it again") from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'"
-        ) from None
+    except (EOFError, UnicodeDecodeError) as error:
+        raise damaged(path, error) from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     if frame.empty:
         raise DataError(f"{path} has a header but no rows")
     return frame.fillna("")
+
+
+def damaged(path: Path, error: EOFError | UnicodeDecodeError) -> DataError:
+    """What to tell of a text file that ends too early or is not UTF-8."""
+    if isinstance(error, UnicodeDecodeError):
+        return DataError(f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'")
+    return DataError(f"{path} is a truncated gzip file; get it again")
 
 
 def require_columns(frame: pd.DataFrame, wanted: Sequence[str], path: str | Path) -> None:
