@@ -10,8 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from molmeta.episode import Episode, Examples, Inputs, cat
-from molmeta.errors import UnsupportedTarget
+from molmeta.episode import Episode, Examples, Inputs, Regression, cat
+from molmeta.errors import ConfigError, UnsupportedTarget
 
 State = dict[str, Tensor]
 
@@ -25,10 +25,20 @@ class Learner(nn.Module):
         The kinds of target that it can honestly predict; others are refused by name.
     class_symmetric : bool
         Relabelling the classes of the support permutes the output columns.
+    ordered : bool
+        The order of the support matters.
+    trains_inputs : bool
+        Its `meta_loss` has a gradient for the inputs, so that it can train an encoder below it.
+    described_by : str, optional
+        The support is one description a class, of this kind (the name of a text encoder, or
+        `attributes`), in place of measurements.
     """
 
     targets: ClassVar[tuple[type, ...]]
     class_symmetric: ClassVar[bool] = True
+    ordered: ClassVar[bool] = False
+    trains_inputs: ClassVar[bool] = True
+    described_by: str | None = None
 
     @property
     def device(self) -> torch.device:
@@ -90,19 +100,38 @@ class Embedded(Learner):
         Inputs to vectors `[n, dim]`.
     learner : Learner
         Works on the vectors.
+    support_encoder : nn.Module, optional
+        Encodes the support, where it is not of the query's kind: descriptions of the classes,
+        `[n_way, width]` to `[n_way, dim]`. Its `kind` says which.
+
+    Raises
+    ------
+    ConfigError
+        The learner would leave the encoder untrained.
     """
 
-    def __init__(self, encoder: nn.Module, learner: Learner) -> None:
+    def __init__(
+        self, encoder: nn.Module, learner: Learner, support_encoder: nn.Module | None = None
+    ) -> None:
         super().__init__()
+        if not learner.trains_inputs and list(encoder.parameters()):
+            raise ConfigError(
+                f"{type(learner).__name__} on the vectors of an encoder would leave the encoder "
+                "untrained; give it the whole network instead, encoder and head"
+            )
         self.encoder = encoder
         self.learner = learner
+        self.support_encoder = support_encoder
         self.targets = learner.targets  # type: ignore[misc]
         self.class_symmetric = learner.class_symmetric  # type: ignore[misc]
+        self.ordered = learner.ordered  # type: ignore[misc]
+        self.described_by = support_encoder.kind if support_encoder else None  # type: ignore[assignment]
 
     def adapt(self, support: Examples) -> State:
         """Encode the support and adapt the inner learner to it."""
         self.learner.check(support)
-        return self.learner.adapt(replace(support, x=self.encoder(support.x)))
+        encode = self.support_encoder or self.encoder
+        return self.learner.adapt(replace(support, x=encode(support.x)))
 
     def forward(self, x: Inputs, state: State) -> Tensor:
         """Encode and predict."""
@@ -114,12 +143,42 @@ class Embedded(Learner):
 
     def meta_loss(self, episodes: Sequence[Episode]) -> Tensor:
         """All inputs of a meta-batch through the encoder in one pass, then the inner learner."""
-        sets = [part for episode in episodes for part in (episode.support, episode.query)]
-        vectors = self.encoder(cat([part.x for part in sets])).split([len(part) for part in sets])
-        encoded = [replace(part, x=rows) for part, rows in zip(sets, vectors, strict=True)]
+        supports, queries = ([getattr(e, part) for e in episodes] for part in ("support", "query"))
+        if self.support_encoder is None:
+            encoded = _encode(self.encoder, supports + queries)
+        else:
+            encoded = _encode(self.support_encoder, supports) + _encode(self.encoder, queries)
         return self.learner.meta_loss(
             [
-                replace(episode, support=encoded[2 * i], query=encoded[2 * i + 1])
-                for i, episode in enumerate(episodes)
+                replace(episode, support=support, query=query)
+                for episode, support, query in zip(
+                    episodes, encoded[: len(episodes)], encoded[len(episodes) :], strict=True
+                )
             ]
         )
+
+
+def _encode(encoder: nn.Module, sets: Sequence[Examples]) -> list[Examples]:
+    """Sets of examples with vectors in place of inputs, in one pass."""
+    vectors = encoder(cat([part.x for part in sets])).split([len(part) for part in sets])
+    return [replace(part, x=rows) for part, rows in zip(sets, vectors, strict=True)]
+
+
+def label_scale(support: Examples) -> State:
+    """`label.mean` and `label.spread` of a regression's support; nothing for classes."""
+    if not isinstance(support.target, Regression):
+        return {}
+    mean, spread = support.target.scale(support.y)
+    return {"label.mean": mean, "label.spread": spread}
+
+
+def scaled(y: Tensor, scale: State) -> Tensor:
+    """Labels `[n]` on the support's scale."""
+    return (y - scale["label.mean"]) / scale["label.spread"] if scale else y
+
+
+def unscaled(outputs: Tensor, state: State) -> Tensor:
+    """Outputs for scaled labels, in the labels' own unit; those for classes as they are."""
+    if "label.mean" not in state:
+        return outputs
+    return Regression().unscale(outputs, state["label.mean"], state["label.spread"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target
 from molmeta.functional import gradient_steps
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.head import linear_head
 
 
 class MAML(Learner):
@@ -78,10 +78,8 @@ class MAML(Learner):
     def adapt(self, support: Examples) -> State:
         """The inner loop."""
         self.check(support)
-        y, label_scale = support.y, {}
-        if isinstance(support.target, Regression):
-            mean, spread = support.target.scale(y)
-            y, label_scale = (y - mean) / spread, {"label.mean": mean, "label.spread": spread}
+        scale = label_scale(support)
+        y = scaled(support.y, scale)
 
         def inner_loss(parameters: dict[str, Tensor]) -> Tensor:
             return support.target.loss(functional_call(self.network, parameters, support.x), y)
@@ -90,15 +88,12 @@ class MAML(Learner):
         adapted = gradient_steps(
             inner_loss, start, self.rates(), self.inner_steps, first_order=self.first_order
         )
-        return adapted | label_scale
+        return adapted | scale
 
     def forward(self, x: Inputs, state: State) -> Tensor:
         """The network with the adapted parameters: `[n, target.width]`."""
         parameters = {name: p for name, p in state.items() if not name.startswith("label.")}
-        outputs = functional_call(self.network, parameters, x)
-        if "label.mean" not in state:
-            return outputs
-        return Regression().unscale(outputs, state["label.mean"], state["label.spread"])
+        return unscaled(functional_call(self.network, parameters, x), state)
 
     def rates(self) -> dict[str, Tensor]:
         """The step size of each parameter tensor."""
@@ -112,7 +107,7 @@ class MAML(Learner):
 
 def maml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
     """MAML on an encoder with a linear head on unit vectors; the inner loop moves both."""
-    return MAML(nn.Sequential(encoder, _head(encoder, target)), **options)  # type: ignore[arg-type]
+    return MAML(nn.Sequential(encoder, linear_head(encoder, target)), **options)  # type: ignore[arg-type]
 
 
 def fomaml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
@@ -122,18 +117,4 @@ def fomaml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
 
 def anil(encoder: nn.Module, target: Target, **options: float | bool) -> Embedded:
     """ANIL: the inner loop moves the head alone, which is linear on unit vectors."""
-    return Embedded(encoder, MAML(_head(encoder, target), **options))  # type: ignore[arg-type]
-
-
-class UnitLength(nn.Module):
-    """Rows centred and scaled to length one, so that one inner step size suits every encoder."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`[n, d]` to `[n, d]`: LayerNorm without weights, over √d."""
-        return F.layer_norm(x, x.shape[1:]) / x.shape[1] ** 0.5
-
-
-def _head(encoder: nn.Module, target: Target) -> nn.Module:
-    """A linear layer on vectors of length one."""
-    dim: int = encoder.dim  # type: ignore[assignment]
-    return nn.Sequential(UnitLength(), nn.Linear(dim, target.width))
+    return Embedded(encoder, MAML(linear_head(encoder, target), **options))  # type: ignore[arg-type]

@@ -1,13 +1,16 @@
-"""Prototypical Networks."""
+"""Prototypical Networks, from measurements or from descriptions."""
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from molmeta import registry
 from molmeta.episode import Classification, Examples, Target
-from molmeta.functional import class_means, squared_euclidean
+from molmeta.functional import class_means
 from molmeta.learner import Embedded, Learner, State
+from molmeta.learners.distance import SquaredEuclidean, distance
 
 
 class Prototypical(Learner):
@@ -17,10 +20,14 @@ class Prototypical(Learner):
     https://arxiv.org/abs/1703.05175, equations 1 and 2:
 
     .. math:: c_k = \frac{1}{|S_k|} \sum_{(x_i, y_i) \in S_k} f(x_i), \qquad
-              p(y = k \mid x) = \mathrm{softmax}_k\big(-\tau \lVert f(x) - c_k \rVert^2\big)
+              p(y = k \mid x) = \mathrm{softmax}_k\big(-\tau\, d(f(x), c_k)\big)
 
-    The distance is *squared* Euclidean, a Bregman divergence, for which the mean is the best
-    representative of a class and the classifier is linear: w_k = 2τc_k, b_k = −τ‖c_k‖².
+    d is a Bregman divergence, for which the mean is the best representative of a class (section
+    2.3) and the classifier is linear. For the *squared* Euclidean distance it has the weights
+    w_k = 2τc_k and b_k = −τ‖c_k‖² (section 2.4).
+
+    Without measurements (section 2.6), the support is one description a class, and its vector,
+    of length one, is the prototype: `Embedded(encoder, Prototypical(), Description(width, dim))`.
 
     State
     -----
@@ -36,24 +43,73 @@ class Prototypical(Learner):
     ----------
     dim : int
         Width d of the vectors, for the start of τ; 1 gives the paper's τ = 1.
+    divergence : nn.Module
+        `SquaredEuclidean`, `Mahalanobis(dim)` or `GeneralisedKL`. (`Cosine` is no Bregman
+        divergence; the paper shows that it does worse.)
     """
 
     targets = (Classification,)
 
-    def __init__(self, dim: int = 1) -> None:
+    def __init__(self, dim: int = 1, divergence: SquaredEuclidean | None = None) -> None:
         super().__init__()
+        self.divergence = divergence or SquaredEuclidean()
         self.log_scale = nn.Parameter(-torch.log(torch.tensor(float(dim))))
 
     def adapt(self, support: Examples) -> State:
         """Equation 1: the mean of each class."""
         self.check(support)
-        return {"prototypes": class_means(support.x, support.target.encode(support.y))}
+        rows = self.divergence.domain(support.x)
+        return {"prototypes": class_means(rows, support.target.encode(support.y))}
 
     def forward(self, x: Tensor, state: State) -> Tensor:
-        """Equation 2: scores `[n, n_way]`, minus the scaled squared distances."""
-        return -self.log_scale.exp() * squared_euclidean(x, state["prototypes"])
+        """Equation 2: scores `[n, n_way]`, minus the scaled divergences."""
+        distances = self.divergence(self.divergence.domain(x), state["prototypes"])
+        return -self.log_scale.exp() * distances
 
 
-def prototypical(encoder: nn.Module, target: Target) -> Embedded:
+class Description(nn.Module):
+    """Vectors that describe classes, `[n_way, width]`, as prototypes of length one (section 2.6).
+
+    Parameters
+    ----------
+    width, hidden, dim : int
+        Of a description, of the hidden layer, and of the encoder's vectors.
+    kind : str
+        What describes a class: the name of a text encoder, or `attributes`.
+    """
+
+    def __init__(self, width: int, hidden: int, dim: int, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.network = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`[n, width]` to `[n, dim]`."""
+        return F.normalize(self.network(x), dim=1)
+
+
+def prototypical(
+    encoder: nn.Module, target: Target, divergence: str = "squared_euclidean"
+) -> Embedded:
     """`Prototypical` on an encoder (with its width `dim`)."""
-    return Embedded(encoder, Prototypical(encoder.dim))  # type: ignore[arg-type]
+    dim: int = encoder.dim  # type: ignore[assignment]
+    return Embedded(encoder, Prototypical(dim, distance(divergence, dim)))
+
+
+def zero_shot(
+    encoder: nn.Module,
+    target: Target,
+    description: str = "hashing",
+    width: int | None = None,
+    hidden: int = 64,
+) -> Embedded:
+    """`Prototypical` whose support is a description of each class.
+
+    Parameters
+    ----------
+    description : str
+        The name of a text encoder; or `attributes`, with the `width` of a class's attributes.
+    """
+    width = width or registry.lookup("text", description).width
+    dim: int = encoder.dim  # type: ignore[assignment]
+    return Embedded(encoder, Prototypical(dim), Description(width, hidden, dim, description))

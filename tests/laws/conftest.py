@@ -72,8 +72,21 @@ class Entry:
 
 
 INNER = {"inner_lr": 0.2, "inner_steps": 3}
+SMALL = ("vectors", "gin")
 LEARNERS = [
+    Entry("siamese", "Siamese"),
+    Entry("relation", "Relation", options={"hidden": 16}),
+    Entry("matching", "Matching"),
+    Entry("matching_fce", "FullContext", SMALL),
     Entry("prototypical", "Prototypical"),
+    Entry("prototypical", "Prototypical", SMALL, {"divergence": "mahalanobis"}, "mahalanobis"),
+    Entry("prototypical", "Prototypical", SMALL, {"divergence": "generalised_kl"}, "kl"),
+    Entry("few_shot_gnn", "FewShotGNN", SMALL, {"width": 8, "hidden": 8}),
+    Entry("mann", "MANN", SMALL, {"hidden": 16, "slots": 20, "width": 8, "heads": 2}),
+    Entry("meta_networks", "MetaNetworks", SMALL, {"hidden": 16}),
+    Entry("hypernetwork", "HyperNetwork", SMALL, {"hidden": 16, "embedding": 8}),
+    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.2}),
+    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.02, "optimiser": "adam"}, "reptile_adam"),
     Entry("maml", "MAML", options=INNER),
     Entry("fomaml", "MAML", options=INNER),
     Entry("maml", "MAML", options={**INNER, "learn_inner_lr": True}, label="maml_learned_rates"),
@@ -85,6 +98,7 @@ LEARNERS = [
         {"n_trees": 8},
     ),
     Entry("nearest_neighbours", "NearestNeighbours", ("raw vectors", "counts"), {"k": 3}),
+    Entry("constant", "Constant", ("raw vectors",)),
 ]
 TARGETS: dict[str, Target] = {
     "2-way": Classification(2),

@@ -1,0 +1,86 @@
+"""A network whose weights another network makes from the support."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from molmeta.episode import Classification, Examples, Target
+from molmeta.functional import class_means
+from molmeta.learner import Embedded, Learner, State
+
+
+class HyperNetwork(Learner):
+    r"""The support is embedded; from that, weights of a hidden layer and the classifier are made.
+
+    Ha, Dai, Le: *HyperNetworks* (ICLR 2017), https://arxiv.org/abs/1609.09106, with the embedding
+    z of a layer (section 3.1) in the place of which stands the embedding of a task. The hidden
+    layer's kernel is made by the paper's two linear layers (equation 2), the second shared by all
+    rows i:
+
+    .. math:: a_i = W_i z + B_i, \qquad K_i = W_{out}\, a_i + B_{out}
+
+    With u a layer that is learned as usual, the mean e_k of u(x) over a class k, and z the mean
+    of e_k over classes, the generated network is
+
+    .. math:: h(x) = \mathrm{LN}\big(\mathrm{ReLU}(K(z)\, x + b(z))\big), \qquad
+              o_k(x) = w(e_k)^\top h(x) + \beta(e_k)
+
+    State
+    -----
+    kernel, bias : Tensor
+        K `[hidden, d]` and b `[hidden]` of the hidden layer.
+    weights, offsets : Tensor
+        w `[n_way, hidden]` and β `[n_way]` of the classifier.
+
+    Differences from the paper
+    --------------------------
+    The paper has no few-shot form and gives no few-shot result: this is ours. LayerNorm keeps a
+    generated layer on scale. (The paper's own static form, one embedding a layer, is an encoder:
+    `molmeta.encoders.hypernetwork`.)
+
+    Parameters
+    ----------
+    dim : int
+        Width d of the vectors.
+    hidden, embedding, rank : int
+        Units of the generated layer, width of e and z, width of a.
+    """
+
+    targets = (Classification,)
+
+    def __init__(self, dim: int, hidden: int = 64, embedding: int = 32, rank: int = 8) -> None:
+        super().__init__()
+        self.hidden, self.rank = hidden, rank
+        self.embed = nn.Sequential(nn.Linear(dim, embedding), nn.LayerNorm(embedding))
+        self.rows = nn.Linear(embedding, hidden * rank)  # W_i and B_i of all rows
+        self.kernel = nn.Linear(rank, dim)  # W_out and B_out
+        self.bias = nn.Linear(embedding, hidden)
+        self.norm = nn.LayerNorm(hidden)
+        # a bias here would add the same to all classes
+        self.weights = nn.Linear(embedding, hidden, bias=False)
+        self.offset = nn.Linear(embedding, 1, bias=False)
+
+    def adapt(self, support: Examples) -> State:
+        """Make the weights."""
+        self.check(support)
+        y = support.target.encode(support.y)
+        classes = class_means(self.embed(support.x), y)
+        task = classes.mean(dim=0)
+        return {
+            "kernel": self.kernel(self.rows(task).view(self.hidden, self.rank)),
+            "bias": self.bias(task),
+            "weights": self.weights(classes),
+            "offsets": self.offset(classes).squeeze(1),
+        }
+
+    def forward(self, x: Tensor, state: State) -> Tensor:
+        """The generated network: scores `[n, n_way]`."""
+        hidden = self.norm(F.relu(F.linear(x, state["kernel"], state["bias"])))
+        return F.linear(hidden, state["weights"], state["offsets"])
+
+
+def hypernetwork(encoder: nn.Module, target: Target, **options: int) -> Embedded:
+    """`HyperNetwork` on an encoder (with its width `dim`)."""
+    return Embedded(encoder, HyperNetwork(encoder.dim, **options))  # type: ignore[arg-type]

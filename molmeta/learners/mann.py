@@ -1,0 +1,186 @@
+"""Memory-augmented neural networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from molmeta.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+
+GAMMA = 0.95  # decay of usage, the paper's 0.95
+
+
+class MANN(Learner):
+    r"""A controller that writes what it saw, with the label that came after, to a memory.
+
+    Santoro, Bartunov, Botvinick, Wierstra, Lillicrap: *One-shot Learning with Memory-Augmented
+    Neural Networks* (ICML 2016), https://arxiv.org/abs/1605.06065, section 3. An LSTM reads
+    x_t with the label y_{t−1} of the input before, and for each of R heads gives a key k_t and a
+    gate α_t. With the memory M (rows of width m) as it is before step t,
+
+    .. math:: w^r_t = \mathrm{softmax}_i\big(\beta \cos(k_t, M_{t-1}(i))\big), \qquad
+              r_t = \sum_i w^r_t(i)\, M_{t-1}(i)
+
+    .. math:: w^w_t = \sigma(\alpha_t)\, w^r_{t-1} + (1 - \sigma(\alpha_t))\, w^{lu}_{t-1}, \qquad
+              M_t(i) = M'_{t-1}(i) + \sum_R w^w_t(i)\, k_t
+
+    .. math:: w^u_t = \gamma\, w^u_{t-1} + \sum_R w^r_t + \sum_R w^w_t
+
+    (least recently used access): :math:`w^{lu}` is 1 for the R rows of the least usage w^u, ties
+    by index, and M′ is M with these rows at zero. The output is linear in [h_t, r_t].
+
+    Trained on the whole sequence, support and then query, each label shown one step late, by the
+    loss of every step. At test a query takes one step from the memory that the support left,
+    reads, and writes nothing; so queries do not depend on each other.
+
+    The order of the support matters.
+
+    State
+    -----
+    memory, read, usage, hidden, cell, before : Tensor
+        `[1, N, m]`, `[1, R, N]`, `[1, N]`, `[1, H]` twice, and the last label `[1, W or 1]`; for a
+        regression also `label.mean` and `label.spread`.
+
+    Differences from the paper
+    --------------------------
+    A learned strength β > 0 that starts at 10 (β = 1 there; a softmax of cosines over many rows is
+    then nearly uniform). Memory is read before it is written, as a write with the key of the same
+    step would be all that is found. For a regression, labels are scaled by the support's mean and
+    spread, which a sequence would not know before its end.
+
+    Parameters
+    ----------
+    dim, target_width : int
+        Width of a vector; number of outputs.
+    label_width : int
+        Columns of an encoded label.
+    hidden, slots, width, heads : int
+        Units of the LSTM, rows N and columns m of the memory, read heads R.
+    """
+
+    targets = (Classification, Regression)
+    class_symmetric = False
+    ordered = True
+
+    def __init__(
+        self,
+        dim: int,
+        target_width: int,
+        label_width: int,
+        hidden: int = 128,
+        slots: int = 64,
+        width: int = 40,
+        heads: int = 4,
+    ) -> None:
+        super().__init__()
+        self.slots, self.width, self.heads, self.label_width = slots, width, heads, label_width
+        self.controller = nn.LSTMCell(dim + label_width + heads * width, hidden)
+        self.key = nn.Linear(hidden, heads * width)
+        self.gate = nn.Linear(hidden, heads)
+        self.log_strength = nn.Parameter(torch.tensor(10.0).log())
+        self.output = nn.Linear(hidden + heads * width, target_width)
+
+    def start(self, batch: int) -> State:
+        """An empty memory."""
+        zeros = self.output.weight.new_zeros
+        return {
+            "memory": zeros(batch, self.slots, self.width),
+            "read": zeros(batch, self.heads, self.slots),
+            "found": zeros(batch, self.heads, self.width),
+            "usage": zeros(batch, self.slots),
+            "hidden": zeros(batch, self.key.in_features),
+            "cell": zeros(batch, self.key.in_features),
+            "before": zeros(batch, self.label_width),
+        }
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Inputs `[B, dim]` to outputs `[B, target_width]` and the state after reading and writing.
+
+        The new state lacks the label of these inputs: its `before` is the old one.
+        """
+        seen = torch.cat([x, state["before"], state["found"].flatten(1)], dim=1)
+        hidden, cell = self.controller(seen, (state["hidden"], state["cell"]))
+        key = torch.tanh(self.key(hidden)).view(-1, self.heads, self.width)
+        gate = torch.sigmoid(self.gate(hidden)).unsqueeze(2)
+        memory, usage = state["memory"], state["usage"]
+
+        cosine = F.normalize(key, dim=2) @ F.normalize(memory, dim=2).transpose(1, 2)
+        read = (self.log_strength.exp() * cosine).softmax(dim=2)  # [B, R, N]
+        found = read @ memory
+
+        least_used = least(usage, self.heads)
+        write = gate * state["read"] + (1 - gate) * least_used.unsqueeze(1)
+        cleared = memory * (1 - least_used).unsqueeze(2)
+        after = {
+            "memory": cleared + write.transpose(1, 2) @ key,
+            "read": read,
+            "found": found,
+            "usage": GAMMA * usage + read.sum(dim=1) + write.sum(dim=1),
+            "hidden": hidden,
+            "cell": cell,
+            "before": state["before"],
+        }
+        return self.output(torch.cat([hidden, found.flatten(1)], dim=1)), after
+
+    def run(self, x: Tensor, y: Tensor) -> tuple[Tensor, State]:
+        """Sequences `[B, T, dim]` with encoded labels `[B, T, ·]`: outputs `[B, T, W]`, the state."""
+        state, outputs = self.start(len(x)), []
+        for inputs, label in zip(x.unbind(1), y.unbind(1), strict=True):
+            out, state = self.step(inputs, state)
+            state["before"] = label
+            outputs.append(out)
+        return torch.stack(outputs, dim=1), state
+
+    def adapt(self, support: Examples) -> State:
+        """The memory after the support, in its order."""
+        self.check(support)
+        scale = label_scale(support)
+        y = self._encode(support, scale)
+        return {**self.run(support.x.unsqueeze(0), y.unsqueeze(0))[1], **scale}
+
+    def forward(self, x: Tensor, state: State) -> Tensor:
+        """Each query takes one step from the same state: `[n, target.width]`."""
+        own = {name: t.expand(len(x), *t.shape[1:]) for name, t in state.items() if t.ndim}
+        return unscaled(self.step(x, own)[0], state)
+
+    def loss(self, episode: Episode) -> Tensor:
+        """The mean loss over the whole sequence, support and query."""
+        return self.meta_loss([episode])
+
+    def meta_loss(self, episodes: Sequence[Episode]) -> Tensor:
+        """All episodes in step, where they are of one length."""
+        if len({(len(e.support), len(e.query)) for e in episodes}) > 1:
+            return super().meta_loss(episodes)
+        sequences = []
+        for episode in episodes:
+            self.check(episode.support)
+            scale = label_scale(episode.support)
+            parts = (episode.support, episode.query)
+            x = torch.cat([part.x for part in parts])
+            sequences.append((x, torch.cat([self._encode(part, scale) for part in parts])))
+        outputs, _ = self.run(*(torch.stack(part) for part in zip(*sequences, strict=True)))
+        losses = []
+        for episode, out in zip(episodes, outputs, strict=True):
+            y = torch.cat([episode.support.y, episode.query.y])
+            losses.append(episode.target.loss(out, scaled(y, label_scale(episode.support))))
+        return torch.stack(losses).mean()
+
+    def _encode(self, part: Examples, scale: State) -> Tensor:
+        return part.target.encode(scaled(part.y, scale)).to(self.output.weight.dtype)
+
+
+def least(usage: Tensor, n: int) -> Tensor:
+    """1 for the `n` smallest of each row of `[B, N]`, ties by index; 0 elsewhere."""
+    rows = usage.argsort(dim=1, stable=True)[:, :n]
+    return torch.zeros_like(usage).scatter(1, rows, 1.0)
+
+
+def mann(encoder: nn.Module, target: Target, **options: int) -> Embedded:
+    """`MANN` on an encoder (with its width `dim`)."""
+    label_width = target.n_way if isinstance(target, Classification) else 1
+    dim: int = encoder.dim  # type: ignore[assignment]
+    return Embedded(encoder, MANN(dim, target.width, label_width, **options))

@@ -1,0 +1,134 @@
+"""Reptile."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from molmeta.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
+from molmeta.errors import ConfigError
+from molmeta.learner import Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.head import linear_head
+
+EPSILON = 1e-8
+
+
+class Reptile(Learner):
+    r"""An initialisation near the weights that tasks end in.
+
+    Nichol, Achiam, Schulman: *On First-Order Meta-Learning Algorithms* (2018),
+    https://arxiv.org/abs/1803.02999, algorithms 1 and 2: k steps of SGD or Adam on the mini-batches
+    of a task lead from θ to φ, and
+
+    .. math:: \theta \leftarrow \theta + \epsilon\, \frac{1}{n} \sum_{T=1}^n (\phi_T - \theta)
+
+    The loss of a task is :math:`\tfrac12 \lVert \theta - \phi \rVert^2` with φ held constant. Its
+    gradient is θ − φ, so that a step of plain SGD with the rate ε is the paper's update: serial
+    with a meta-batch of one task, batched with more. No second derivatives are taken.
+
+    In meta-training the mini-batches come from support and query together, at test from the
+    support alone, all of it at each step. Adam has β₁ = 0 as in the paper's experiments, and
+    starts afresh for each task.
+
+    State
+    -----
+    parameters : Tensor
+        φ, under the parameters' names in the network; for a regression also `label.mean` and
+        `label.spread` of the support, in the labels' unit.
+
+    Differences from the paper
+    --------------------------
+    A mini-batch takes every b-th example of the episode, whose order is drawn by the sampler; the
+    paper draws each mini-batch. Regression labels are scaled by the support.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Inputs to outputs `[n, target.width]`, encoder and head.
+    inner_lr : float
+        Step size of the inner optimiser.
+    inner_steps, test_steps : int
+        Steps k in meta-training and at test.
+    batch_size : int
+        Examples in a mini-batch of meta-training.
+    optimiser : str
+        `sgd` or `adam`.
+    """
+
+    targets = (Classification, Regression)
+    class_symmetric = False
+    trains_inputs = False
+
+    def __init__(
+        self,
+        network: nn.Module,
+        inner_lr: float = 0.1,
+        inner_steps: int = 5,
+        test_steps: int = 10,
+        batch_size: int = 16,
+        optimiser: str = "sgd",
+    ) -> None:
+        super().__init__()
+        if optimiser not in ("sgd", "adam"):
+            raise ConfigError(f"there is no inner optimiser '{optimiser}'; there is: adam, sgd")
+        self.network = network
+        self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
+        self.batch_size, self.optimiser = batch_size, optimiser
+
+    def adapt(self, support: Examples) -> State:
+        """The weights after `test_steps` on the whole support."""
+        self.check(support)
+        scale = label_scale(support)
+        y = scaled(support.y, scale)
+        return self.descend([(support.x, y)] * self.test_steps, support.target) | scale
+
+    def forward(self, x: Inputs, state: State) -> Tensor:
+        """The network with the adapted parameters: `[n, target.width]`."""
+        parameters = {name: p for name, p in state.items() if not name.startswith("label.")}
+        return unscaled(functional_call(self.network, parameters, x), state)
+
+    def loss(self, episode: Episode) -> Tensor:
+        """Half the squared distance from θ to φ."""
+        self.check(episode.support)
+        with torch.no_grad():
+            after = self.descend(self.batches(episode), episode.target)
+        before = dict(self.network.named_parameters())
+        return 0.5 * sum((before[name] - after[name]).square().sum() for name in before)  # type: ignore[return-value]
+
+    def batches(self, episode: Episode) -> list[tuple[Inputs, Tensor]]:
+        """`inner_steps` mini-batches of support and query, with scaled labels."""
+        scale = label_scale(episode.support)
+        x = cat([episode.support.x, episode.query.x])
+        y = scaled(torch.cat([episode.support.y, episode.query.y]), scale)
+        count = max(1, len(y) // self.batch_size)
+        rows = [torch.arange(i, len(y), count) for i in range(count)]
+        chosen = [rows[step % count] for step in range(self.inner_steps)]
+        return [(x[index], y[index]) for index in chosen]
+
+    def descend(self, batches: list[tuple[Inputs, Tensor]], target: Target) -> State:
+        """The inner loop: the parameters after one step on each batch."""
+        parameters: dict[str, Tensor] = dict(self.network.named_parameters())
+        second = {name: torch.zeros_like(p) for name, p in parameters.items()}
+        for step, (x, y) in enumerate(batches, start=1):
+
+            def inner_loss(p: dict[str, Tensor], x: Inputs = x, y: Tensor = y) -> Tensor:
+                return target.loss(functional_call(self.network, p, x), y)
+
+            grads = torch.func.grad(inner_loss)(parameters)
+            if self.optimiser == "adam":
+                grads, second = _adam(grads, second, step)
+            parameters = {n: p - self.inner_lr * grads[n] for n, p in parameters.items()}
+        return parameters
+
+
+def _adam(grads: State, second: State, step: int, beta: float = 0.999) -> tuple[State, State]:
+    """Adam's direction with β₁ = 0: g / (√v̂ + ε), and the new v (Kingma, Ba 2015)."""
+    second = {n: beta * second[n] + (1 - beta) * g.square() for n, g in grads.items()}
+    correction = 1 - beta**step
+    return {n: g / ((second[n] / correction).sqrt() + EPSILON) for n, g in grads.items()}, second
+
+
+def reptile(encoder: nn.Module, target: Target, **options: float | str) -> Reptile:
+    """Reptile on an encoder with a linear head on unit vectors; the inner loop moves both."""
+    return Reptile(nn.Sequential(encoder, linear_head(encoder, target)), **options)  # type: ignore[arg-type]
