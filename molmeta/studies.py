@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from molmeta.cards import environment_json
 from molmeta.checkpoints import from_pretrained, write_atomic
 from molmeta.config import Experiment, experiment_names, load_experiment
 from molmeta.datasets.chembl import Split
@@ -18,7 +19,7 @@ from molmeta.errors import ConfigError
 from molmeta.evaluation import benchmark, markdown, verdict
 from molmeta.models import BaseModel
 from molmeta.sampling import evaluation_episode
-from molmeta.training import compute_features, environment_json, meta_train
+from molmeta.training import compute_features, meta_train
 
 REFERENCE = "random_forest"
 

@@ -1,16 +1,17 @@
-"""Meta-training: episodes in, a learner out; a killed run resumes to the same bits."""
+"""Meta-training: episodes in, a learner out; a killed run resumes to the same bits.
+
+Under `torchrun` several processes train one learner: each computes the gradient of its share of
+every meta-batch, and all take the same step with the sum.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import asdict
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,20 @@ from torch import Tensor
 from tqdm import tqdm
 
 from molmeta.assay import Assay, Assays
+from molmeta.cards import environment_json, model_card
 from molmeta.checkpoints import read_safetensors, save_pretrained, tensors_sha256, write_atomic
 from molmeta.config import Experiment, Training, load_experiment
 from molmeta.device import resolve
-from molmeta.errors import CheckpointError, MolmetaError, TooFewMeasurements
+from molmeta.distributed import (
+    broadcast,
+    rank,
+    same_as_first,
+    share,
+    sum_gradients,
+    sum_number,
+    world_size,
+)
+from molmeta.errors import CheckpointError, ConfigError, MolmetaError, TooFewMeasurements
 from molmeta.learner import Learner
 from molmeta.models import BaseModel
 from molmeta.sampling import AssayEpisodes, large_enough
@@ -40,6 +51,10 @@ class MetaTrainer:
     The state of a run is (step, weights, best weights, optimiser, history): episodes and dropout
     are drawn from (seed, step), so nothing else is needed to go on after a kill.
 
+    Several processes (see `molmeta.distributed`) give the gradient of one, up to rounding, on the
+    same episodes. What a learner draws at random in training, such as dropout, each process
+    draws for itself, so that runs on another number of processes differ by that.
+
     Parameters
     ----------
     learner : Learner
@@ -53,6 +68,11 @@ class MetaTrainer:
         kept.
     identity : dict, optional
         What else must be equal, as JSON, for a checkpoint to belong to this run.
+
+    Raises
+    ------
+    ConfigError
+        There are more processes than episodes in a meta-batch.
     """
 
     def __init__(
@@ -63,6 +83,12 @@ class MetaTrainer:
         validate: Validate | None = None,
         identity: dict[str, Any] | None = None,
     ) -> None:
+        if episodes.meta_batch_size < world_size():
+            raise ConfigError(
+                f"{world_size()} processes share a meta-batch of {episodes.meta_batch_size}, so "
+                f"some would have no episode; raise meta_batch_size to {world_size()} or more, "
+                f"or start {episodes.meta_batch_size} processes at most"
+            )
         self.learner, self.episodes = learner, episodes
         self.settings, self.validate = settings, validate
         identity = {**asdict(settings), **(identity or {})}
@@ -84,10 +110,22 @@ class MetaTrainer:
             Written after every look at the validation tasks; read first, if it exists.
         progress : bool, optional
             Show a bar; by default where standard error is a terminal.
+
+        Raises
+        ------
+        ConfigError
+            The processes do not start from the same data, settings, weights and step.
         """
         if checkpoint is not None and checkpoint.exists():
             self.load(checkpoint)
-        hidden = not (sys.stderr.isatty() if progress is None else progress)
+        start = (self.identity, self.step, tensors_sha256(self.learner.state_dict()))
+        if not same_as_first(json.dumps(start)):
+            raise ConfigError(
+                f"process {rank()} would start at step {self.step} from other data, settings or "
+                "weights than process 0; give all machines the same command, files and versions, "
+                "and a folder for the run that all of them see"
+            )
+        hidden = rank() > 0 or not (sys.stderr.isatty() if progress is None else progress)
         with (
             torch.random.fork_rng(),
             tqdm(total=self.settings.steps, initial=self.step, disable=hidden) as bar,
@@ -101,29 +139,32 @@ class MetaTrainer:
                 self.look(sum(losses) / len(losses))
                 losses = []
                 bar.set_postfix(self.history[-1])
-                if checkpoint is not None:
+                if checkpoint is not None and rank() == 0:
                     self.save(checkpoint)
         self.learner.load_state_dict(self.best)
         return self.learner.eval()
 
     def train_step(self) -> float:
-        """One meta-batch; returns its loss."""
-        torch.manual_seed(number("dropout", self.settings.seed, self.step))
+        """One meta-batch, this process's share of it; returns the loss of the whole."""
+        torch.manual_seed(number("dropout", self.settings.seed, self.step) + rank())
         self.learner.train()
-        batch = [episode.to(self.device) for episode in self.episodes.meta_batch(self.step)]
+        batch = self.episodes.meta_batch(self.step)
+        mine = [episode.to(self.device) for episode in share(batch)]
         self.optimiser.zero_grad()
-        loss = self.learner.meta_loss(batch)
+        loss = self.learner.meta_loss(mine) * (len(mine) / len(batch))
         loss.backward()
+        sum_gradients(self.learner.parameters())
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.settings.clip)
         self.optimiser.step()
         self.step += 1
-        return loss.item()
+        return sum_number(loss.item())
 
     def look(self, loss: float) -> None:
         """Score the validation tasks; keep the weights if they are the best so far."""
         row = {"step": self.step, "loss": loss}
         if self.validate is not None:
-            row["score"] = self.validate(self.learner.eval())
+            score = self.validate(self.learner.eval()) if rank() == 0 else 0.0
+            row["score"] = broadcast(score)
         best = max((past.get("score", 0.0) for past in self.history), default=float("-inf"))
         if self.validate is None or row["score"] > best:
             self.best = deepcopy(self.learner.state_dict())
@@ -197,6 +238,9 @@ def meta_train(
 ) -> BaseModel:
     """Meta-train a learner on assays.
 
+    A script that `torchrun` starts in several processes calls this inside
+    `with molmeta.distributed.processes():`; process 0 writes.
+
     Parameters
     ----------
     experiment : Experiment or str
@@ -208,7 +252,7 @@ def meta_train(
     save_dir : path, optional
         Gets `model.safetensors`, `config.json`, `history.csv`, `environment.json`, `README.md`,
         and while training `checkpoint.safetensors`; if that is there, the run goes on from it,
-        to the same bits as an unbroken one.
+        to the same bits as an unbroken one on as many processes.
     device : str
         `auto`, or a torch device.
     workers : int
@@ -217,7 +261,8 @@ def meta_train(
     Raises
     ------
     MolmetaError
-        An assay is in both sets, or none is large enough.
+        An assay is in both sets, or none is large enough; or there are more processes than
+        episodes in a meta-batch.
     """
     experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
     settings, sizes = experiment.training, experiment.episodes.support_sizes
@@ -238,7 +283,6 @@ def meta_train(
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         learner = experiment.model.build().to(resolve(device))
-    compute_features(learner, [*kept, *(validation or {}).values()], workers)
     episodes = AssayEpisodes(
         kept,
         sizes,
@@ -257,9 +301,10 @@ def meta_train(
         "validation data": digest((validation or {}).values()),
     }
     trainer = MetaTrainer(learner, episodes, settings, validate, identity)
+    compute_features(learner, [*kept, *(validation or {}).values()], workers)
     folder = None if save_dir is None else Path(save_dir)
     trainer.run(folder and folder / "checkpoint.safetensors", progress)
-    if folder is None:
+    if folder is None or rank() > 0:
         return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
     model = save_pretrained(learner, experiment, folder)
     write_atomic(folder / "history.csv", trainer.history_csv().encode())
@@ -285,43 +330,6 @@ def digest(assays: Iterable[Assay]) -> str:
         content.update("\n".join([assay.name, *assay.molecules.smiles]).encode())
         content.update(assay.values.tobytes())
     return content.hexdigest()
-
-
-def environment_json() -> str:
-    """Versions and machine, as JSON."""
-    packages = ("molmeta", "torch", "torch-geometric", "rdkit", "scikit-learn", "numpy", "pandas")
-    record = {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "threads": torch.get_num_threads(),
-        "packages": {name: metadata.version(name) for name in packages},
-    }
-    return json.dumps(record, indent=2) + "\n"
-
-
-def model_card(
-    model: BaseModel, history: list[dict[str, float]], n_assays: int, left_out: list[str]
-) -> str:
-    """What a person wants to know of a run, in Markdown."""
-    experiment = model.experiment
-    scores = [row for row in history if "score" in row]
-    best = max(scores, key=lambda row: row["score"]) if scores else None
-    lines = [
-        f"# {experiment.name}",
-        "",
-        f"- learner: `{experiment.model.learner}` on the encoder `{experiment.model.encoder}`",
-        f"- predicts: {experiment.model.target}",
-        f"- meta-trained on {n_assays} assays; seed {experiment.training.seed}",
-        f"- left out, as of one class or too small for an episode: {', '.join(left_out) or 'none'}",
-        f"- weights: {sum(p.numel() for p in model.learner.parameters()):,} parameters, "
-        f"sha256 of tensors {model.sha256}",
-    ]
-    if best:
-        lines.append(
-            f"- selected at step {best['step']:.0f} by mean ΔAUPRC on validation assays: "
-            f"{best['score']:.3f} ({len(scores)} looks)"
-        )
-    return "\n".join(lines) + "\n"
 
 
 def _flatten(tree: dict[Any, Any], prefix: str = "") -> dict[str, Tensor]:

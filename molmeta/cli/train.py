@@ -38,13 +38,22 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run `molmeta train`."""
+    """Run `molmeta train`, in each of the processes that `torchrun` started."""
+    from molmeta.distributed import processes
+
+    with processes():
+        _train(args)
+
+
+def _train(args: argparse.Namespace) -> None:
     from molmeta.config import load_experiment
     from molmeta.datasets.chembl import embedded_split
     from molmeta.datasets.table import read_table
+    from molmeta.distributed import rank
     from molmeta.training import meta_train
     from molmeta.workflows import split_for_training
 
+    say = options.say if rank() == 0 else lambda text: None
     experiment = load_experiment(args.config)
     changed = {k: getattr(args, k) for k in ("steps", "seed") if getattr(args, k) is not None}
     experiment = replace(experiment, training=replace(experiment.training, **changed))
@@ -58,12 +67,13 @@ def run(args: argparse.Namespace) -> None:
             assay_column=args.assay_column,
             policy=experiment.model.policy,
         )
-        options.say(f"{args.data_path}: {table.report}")
+        say(f"{args.data_path}: {table.report}")
         train, validation, one_class = split_for_training(
             table, experiment, args.validation_assays, options.threshold(args.threshold)
         )
         if one_class:
-            options.say(f"{len(one_class)} assays left out, of one class: {', '.join(one_class)}")
+            say(f"{len(one_class)} assays left out, of one class: {', '.join(one_class)}")
     model = meta_train(experiment, train, validation, save_dir=args.save_dir, device=args.device)
-    options.say((args.save_dir / "README.md").read_text(encoding="utf-8"))
-    options.say(f"{model.experiment.name} is in {args.save_dir}")
+    if rank() == 0:
+        say((args.save_dir / "README.md").read_text(encoding="utf-8"))
+        say(f"{model.experiment.name} is in {args.save_dir}")
