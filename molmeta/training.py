@@ -87,7 +87,7 @@ class MetaTrainer:
             raise ConfigError(
                 f"{world_size()} processes share a meta-batch of {episodes.meta_batch_size}, so "
                 f"some would have no episode; raise meta_batch_size to {world_size()} or more, "
-                f"or start {episodes.meta_batch_size} processes at most"
+                f"or lower the number of processes (--nproc-per-node) to {episodes.meta_batch_size}"
             )
         self.learner, self.episodes = learner, episodes
         self.settings, self.validate = settings, validate
