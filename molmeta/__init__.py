@@ -21,9 +21,11 @@ _PUBLIC = {
     "Episode": "episode",
     "Examples": "episode",
     "Experiment": "config",
+    "Images": "images",
     "Learner": "learner",
     "Molecules": "molecules",
     "MolmetaError": "errors",
+    "NWayKShot": "image_sampling",
     "Policy": "featurizers.standardise",
     "Regression": "episode",
     "benchmark": "evaluation",
@@ -32,8 +34,12 @@ _PUBLIC = {
     "from_deepchem": "datasets.deepchem",
     "from_pretrained": "checkpoints",
     "load_assay": "checkpoints",
+    "load_digits": "datasets.digits",
     "load_embedded": "datasets.chembl",
     "load_experiment": "config",
+    "load_image_folder": "datasets.image_folder",
+    "load_miniimagenet": "datasets.miniimagenet",
+    "load_omniglot": "datasets.omniglot",
     "meta_train": "training",
     "read_table": "datasets.table",
     "register": "registry",
@@ -56,9 +62,11 @@ __all__ = [
     "Episode",
     "Examples",
     "Experiment",
+    "Images",
     "Learner",
     "Molecules",
     "MolmetaError",
+    "NWayKShot",
     "Policy",
     "Regression",
     "benchmark",
@@ -67,8 +75,12 @@ __all__ = [
     "from_deepchem",
     "from_pretrained",
     "load_assay",
+    "load_digits",
     "load_embedded",
     "load_experiment",
+    "load_image_folder",
+    "load_miniimagenet",
+    "load_omniglot",
     "meta_train",
     "read_table",
     "register",
@@ -86,12 +98,18 @@ if TYPE_CHECKING:
     from molmeta.config import Experiment, load_experiment
     from molmeta.datasets.chembl import embedded_split, load_embedded
     from molmeta.datasets.deepchem import from_deepchem, to_deepchem
+    from molmeta.datasets.digits import load_digits
+    from molmeta.datasets.image_folder import load_image_folder
+    from molmeta.datasets.miniimagenet import load_miniimagenet
+    from molmeta.datasets.omniglot import load_omniglot
     from molmeta.datasets.table import read_table
     from molmeta.demonstration import demo
     from molmeta.episode import Classification, Episode, Examples, Regression
     from molmeta.errors import MolmetaError
     from molmeta.evaluation import benchmark, summarise
     from molmeta.featurizers.standardise import Policy, standardise
+    from molmeta.image_sampling import NWayKShot
+    from molmeta.images import Images
     from molmeta.learner import Embedded, Learner
     from molmeta.models import AdaptedAssay, BaseModel
     from molmeta.molecules import Molecules

@@ -14,11 +14,11 @@ class OneClassSupport(MolmetaError):
 
 
 class TooFewMeasurements(MolmetaError):
-    """An assay has fewer measurements (or fewer of one class) than an episode asks for."""
+    """An assay or a class of images has fewer examples than an episode asks for."""
 
 
 class DataError(MolmetaError):
-    """A table cannot be read as assays."""
+    """Data cannot be read: a table as assays, files as images."""
 
 
 class UnknownAssay(DataError, KeyError):

@@ -24,11 +24,14 @@ class Encoder(nn.Module):
         (C, H, W) with C · H · W = dim, where a learner may see the output as feature maps.
     blocks : tuple of str
         The feature blocks that it reads of `Molecules` (to compute them ahead).
+    transductive : bool
+        A row depends on the rows that are encoded with it.
     """
 
     dim: int
     shape: tuple[int, int, int] | None = None
     blocks: tuple[str, ...] = ()
+    transductive: bool = False
 
     @abstractmethod
     def forward(self, x: Inputs) -> Tensor:
