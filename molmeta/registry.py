@@ -16,6 +16,8 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "weighted_fingerprint": "molmeta.encoders.weighted_fingerprint:WeightedFingerprint",
         "features": "molmeta.encoders.features:Features",
         "pyg": "molmeta.encoders.pyg:PyG",
+        "conv4": "molmeta.encoders.conv4:Conv4",
+        "residual": "molmeta.encoders.residual:Residual",
     },
     "learner": {
         "prototypical": "molmeta.learners.prototypical:prototypical",
