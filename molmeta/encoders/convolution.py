@@ -32,8 +32,8 @@ class Convolution(nn.Conv2d):
         The weights are laid out with the channels last, and the result is so, too: on a CPU the
         norm and the pooling behind it are faster then.
         """
-        last = self.weight.movedim(1, 3).clone(memory_format=torch.contiguous_format)
-        return F.conv2d(x, last.movedim(3, 1), padding=self.padding)  # type: ignore[arg-type]
+        weight = self.weight.clone(memory_format=torch.channels_last)
+        return F.conv2d(x, weight, padding=self.padding)  # type: ignore[arg-type]
 
 
 def norm_layer(norm: str, width: int) -> nn.Module:
