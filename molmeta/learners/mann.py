@@ -127,7 +127,7 @@ class MANN(Learner):
         return self.output(torch.cat([hidden, found.flatten(1)], dim=1)), after
 
     def run(self, x: Tensor, y: Tensor) -> tuple[Tensor, State]:
-        """Sequences `[B, T, dim]` with encoded labels `[B, T, ·]`: outputs `[B, T, W]`, the state."""
+        """Sequences `[B, T, dim]` and labels `[B, T, ·]`: outputs `[B, T, W]` and the state."""
         state, outputs = self.start(len(x)), []
         for inputs, label in zip(x.unbind(1), y.unbind(1), strict=True):
             out, state = self.step(inputs, state)

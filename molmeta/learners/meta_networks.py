@@ -20,7 +20,8 @@ class MetaNetworks(Learner):
     Munkhdalai, Yu: *Meta Networks* (ICML 2017), https://arxiv.org/abs/1703.00837, algorithm 1.
     u gives a representation, f predicts, both with slow weights (Q, W) and fast ones (Q*, W*):
 
-    .. math:: Q^* = d\big(\{\nabla_Q L_{emb}(u(Q, x_i), y_i)\}_{i=1}^T\big) \quad \text{(task level)}
+    .. math:: Q^* = d\big(\{\nabla_Q L_{emb}(u(Q, x_i), y_i)\}_{i=1}^T\big)
+              \quad \text{(task level)}
 
     .. math:: W^*_i = m\big(\nabla_W L_{task}(f(W, x_i), y_i)\big), \quad r_i = u(Q, Q^*, x_i)
               \quad \text{(example level)}
