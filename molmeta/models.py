@@ -11,6 +11,7 @@ from torch import Tensor
 
 from molmeta.assay import Assay
 from molmeta.config import Experiment
+from molmeta.descriptions import described
 from molmeta.episode import Target
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.learner import Embedded, Learner, State
@@ -40,16 +41,20 @@ class BaseModel:
     def adapt(self, assay: Assay) -> AdaptedAssay:
         """Adapt to the measurements of one assay, without changing the model.
 
+        A zero-shot model reads the assay's description (`info`) and no measurement.
+
         Raises
         ------
         UnsupportedTarget, OneClassSupport, TooFewMeasurements
         """
-        if len(assay) < 2:
+        described_by = self.learner.described_by
+        if len(assay) < 2 and described_by is None:
             raise TooFewMeasurements(
                 f"assay {assay.name} has {len(assay)} usable measurements; 2 are the least, and 16 "
                 "or more are of use"
             )
-        support = assay.examples().to(self.learner.device)
+        support = described(assay, described_by) if described_by else assay.examples()
+        support = support.to(self.learner.device)
         built_for = self.experiment.model.target["kind"]
         if built_for != assay.target.kind and list(self.learner.parameters()):
             raise MolmetaError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from molmeta.assay import Assay
+from molmeta.descriptions import described
 from molmeta.episode import Classification, Episode
 from molmeta.errors import TooFewMeasurements
 from molmeta.seeds import generator
@@ -35,11 +36,17 @@ def stratified(active: np.ndarray, size: int, rng: np.random.Generator, name: st
 
 
 def draw_episode(
-    assay: Assay, support_size: int, rng: np.random.Generator, query_size: int | None = None
+    assay: Assay,
+    support_size: int,
+    rng: np.random.Generator,
+    query_size: int | None = None,
+    described_by: str | None = None,
 ) -> Episode:
     """A support of `support_size` and a query of the rest, or of `query_size` of the rest.
 
-    The support is stratified by activity; for a regression it is drawn at random.
+    The support is stratified by activity; for a regression it is drawn at random. With
+    `described_by`, a text encoder, the query is the same and the support is the assay's
+    description in place of the measurements.
     """
     if isinstance(assay.target, Classification):
         support = stratified(assay.active, support_size, rng, assay.name)
@@ -52,17 +59,20 @@ def draw_episode(
         support = rng.permutation(len(assay))[:support_size]
     rest = np.setdiff1d(np.arange(len(assay)), support)
     query = rest if query_size is None else rng.permutation(rest)[:query_size]
-    return Episode(assay.examples(support), assay.examples(query), assay.name)
+    learned_from = described(assay, described_by) if described_by else assay.examples(support)
+    return Episode(learned_from, assay.examples(query), assay.name)
 
 
-def evaluation_episode(assay: Assay, support_size: int, draw: int, seed: int = 0) -> Episode:
+def evaluation_episode(
+    assay: Assay, support_size: int, draw: int, seed: int = 0, described_by: str | None = None
+) -> Episode:
     """The `draw`-th test episode of an assay: the query is all the rest.
 
     Depends on the assay, the support size, the draw and the seed alone: every learner and
     baseline is judged on the same ones.
     """
     rng = generator("evaluation", seed, assay.name, support_size, draw)
-    return draw_episode(assay, support_size, rng)
+    return draw_episode(assay, support_size, rng, described_by=described_by)
 
 
 @dataclass(frozen=True)
@@ -79,6 +89,8 @@ class AssayEpisodes:
         Queries an episode; episodes a meta-batch, of distinct assays while there are enough.
     seed : int
         With the step, all that a meta-batch depends on.
+    described_by : str, optional
+        The learner's: its support is the assay's description.
     """
 
     assays: Sequence[Assay]
@@ -86,6 +98,7 @@ class AssayEpisodes:
     query_size: int
     meta_batch_size: int
     seed: int = 0
+    described_by: str | None = None
 
     def __post_init__(self) -> None:
         if not self.assays:
@@ -107,7 +120,13 @@ class AssayEpisodes:
         order = np.concatenate([rng.permutation(len(self.assays)) for _ in range(rounds)])
         chosen = [self.assays[i] for i in order[: self.meta_batch_size]]
         return [
-            draw_episode(assay, size, generator("train", self.seed, step, slot), self.query_size)
+            draw_episode(
+                assay,
+                size,
+                generator("train", self.seed, step, slot),
+                self.query_size,
+                self.described_by,
+            )
             for slot, assay in enumerate(chosen)
         ]
 

@@ -44,7 +44,8 @@ def score_learner(
         head, encoded = _encode(learner, assay)
         for size in support_sizes:
             for draw in range(draws):
-                episode = evaluation_episode(encoded, size, draw, seed).to(learner.device)
+                episode = evaluation_episode(encoded, size, draw, seed, learner.described_by)
+                episode = episode.to(learner.device)
                 for metric, value, prevalence in score_episode(head, episode):
                     yield Score(assay.name, size, draw, metric, value, prevalence)
 
@@ -78,4 +79,7 @@ def _encode(learner: Learner, assay: Assay) -> tuple[Learner, Assay]:
     starts = range(0, len(assay), CHUNK)
     with torch.no_grad():
         vectors = [learner.encoder(assay.molecules[start : start + CHUNK]) for start in starts]
-    return learner.learner, replace(assay, molecules=torch.cat(vectors))
+    head = learner.learner
+    if learner.support_encoder is not None:
+        head = Embedded(torch.nn.Identity(), head, learner.support_encoder)
+    return head, replace(assay, molecules=torch.cat(vectors))

@@ -289,6 +289,7 @@ def meta_train(
         experiment.episodes.query_size,
         experiment.episodes.meta_batch_size,
         settings.seed,
+        learner.described_by,
     )
     validate = None
     if validation:

@@ -110,6 +110,6 @@ def zero_shot(
     description : str
         The name of a text encoder; or `attributes`, with the `width` of a class's attributes.
     """
-    width = width or registry.lookup("text", description).width
+    size: int = width or registry.lookup("text", description).width
     dim: int = encoder.dim  # type: ignore[assignment]
-    return Embedded(encoder, Prototypical(dim), Description(width, hidden, dim, description))
+    return Embedded(encoder, Prototypical(dim), Description(size, hidden, dim, description))
