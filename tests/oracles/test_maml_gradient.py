@@ -15,7 +15,7 @@ from molmeta.learner import Embedded
 from molmeta.learners.maml import MAML
 from molmeta.molecules import ATOM_SIZES, Molecules
 
-RATE, STEPS = 0.2, 3
+RATE, STEPS = 0.02, 3
 Predict = Callable[[list[Tensor], object], Tensor]
 CLASSES = Classification(2)
 
@@ -28,14 +28,18 @@ def by_hand(
     if isinstance(episode.target, Regression):
         mean, spread = y.mean(), y.std(correction=0)
 
-    def loss(outputs: Tensor, y: Tensor) -> Tensor:
+    def loss(outputs: Tensor, y: Tensor, inner: bool = False) -> Tensor:
         if isinstance(episode.target, Classification):
             return -F.log_softmax(outputs, dim=1)[torch.arange(len(y)), y].mean()
-        return 0.5 * (outputs[:, 1] + (y - outputs[:, 0]) ** 2 / outputs[:, 1].exp()).mean()
+        mu, log_var = outputs.unbind(1)
+        if inner:  # the mean by its squared error, the variance by the error as it stands
+            error = torch.tensor((y - mu).tolist(), dtype=torch.float64)
+            return ((y - mu) ** 2 / 2 + (log_var + error**2 / log_var.exp()) / 2).mean()
+        return 0.5 * (log_var + (y - mu) ** 2 / log_var.exp()).mean()
 
     phi = weights
     for _ in range(STEPS):
-        inner = loss(predict(phi, episode.support.x), (y - mean) / spread if mean else y)
+        inner = loss(predict(phi, episode.support.x), (y - mean) / spread if mean else y, True)
         grads = torch.autograd.grad(inner, phi, create_graph=not first_order)
         phi = [p - RATE * g for p, g in zip(phi, grads, strict=True)]
     outputs = predict(phi, episode.query.x)
