@@ -18,6 +18,8 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "pyg": "molmeta.encoders.pyg:PyG",
         "conv4": "molmeta.encoders.conv4:Conv4",
         "residual": "molmeta.encoders.residual:Residual",
+        "hyper_conv4": "molmeta.encoders.hypernetwork:HyperConv4",
+        "hyper_gin": "molmeta.encoders.hypernetwork:HyperGIN",
     },
     "learner": {
         "siamese": "molmeta.learners.siamese:siamese",
