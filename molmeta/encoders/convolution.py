@@ -37,7 +37,7 @@ class Convolution(nn.Conv2d):
 
 
 def norm_layer(norm: str, width: int) -> nn.Module:
-    """GroupNorm with up to 8 groups, or BatchNorm that keeps no running statistics.
+    """GroupNorm with up to 8 groups of two channels or more, or BatchNorm that keeps no running statistics.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def norm_layer(norm: str, width: int) -> nn.Module:
         `norm` is neither `group` nor `batch`.
     """
     if norm == "group":
-        return nn.GroupNorm(math.gcd(8, width), width)
+        return nn.GroupNorm(math.gcd(8, max(width // 2, 1)), width)
     if norm == "batch":
         return nn.BatchNorm2d(width, track_running_stats=False)
     raise ConfigError(f"there is no norm '{norm}'; there is: batch, group")

@@ -52,7 +52,7 @@ class GeneralisedKL(SquaredEuclidean):
     """
 
     def domain(self, x: Tensor) -> Tensor:
-        """Positive vectors: log(1 + eˣ), at least 10⁻⁶."""
+        """Positive vectors: log(1 + eˣ) + 10⁻⁶."""
         return F.softplus(x) + 1e-6
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:

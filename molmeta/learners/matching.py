@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.episode import Classification, Examples, Regression, Target
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
 from molmeta.learners.distance import Cosine, SquaredEuclidean, distance
 
 
@@ -19,12 +19,14 @@ class Matching(Learner):
     .. math:: p(y \mid x) = \sum_i a(x, x_i)\, y_i, \qquad
               a(x, x_i) = \mathrm{softmax}_i\big(\tau \cos(f(x), g(x_i))\big)
 
-    With real y it is kernel regression: the attention's mean and variance of the labels.
+    With real y it is kernel regression: the attention's mean and variance of the labels, scaled
+    by the support's own mean and spread; 10⁻⁴ is added to the variance on that scale.
 
     State
     -----
     x, y : Tensor
-        The support's vectors `[n, d]` and encoded labels `[n, W or 1]`.
+        The support's vectors `[n, d]` and encoded labels `[n, W or 1]`; for a regression also
+        `label.mean` and `label.spread`.
 
     Differences from the paper
     --------------------------
@@ -49,19 +51,21 @@ class Matching(Learner):
     def adapt(self, support: Examples) -> State:
         """Keep the support."""
         self.check(support)
-        y = support.target.encode(support.y).to(support.x.dtype)
-        return {"x": self.metric.domain(support.x), "y": y}
+        scale = label_scale(support)
+        y = support.target.encode(scaled(support.y, scale)).to(support.x.dtype)
+        return {"x": self.metric.domain(support.x), "y": y, **scale}
 
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Log-probabilities `[n, n_way]`, or mean and log-variance `[n, 2]`."""
         distances = self.metric(self.metric.domain(x), state["x"])
         log_attention = (-self.log_scale.exp() * distances).log_softmax(dim=1)
         if state["y"].shape[1] > 1:
-            return torch.logsumexp(log_attention.unsqueeze(2) + _log(state["y"]), dim=1)
+            by_class = log_attention.unsqueeze(2).masked_fill(state["y"] == 0, -torch.inf)
+            return by_class.logsumexp(dim=1)
         attention, y = log_attention.exp(), state["y"].T
         mean = attention @ state["y"]
         variance = (attention * (y - mean).square()).sum(dim=1, keepdim=True)
-        return torch.cat([mean, torch.log(variance + 1e-4)], dim=1)
+        return unscaled(torch.cat([mean, torch.log(variance + 1e-4)], dim=1), state)
 
 
 class FullContext(Matching):
@@ -144,8 +148,3 @@ def read(cell: nn.LSTMCell, x: Tensor) -> Tensor:
         h, c = cell(row, (h, c))
         states.append(h)
     return torch.cat(states)
-
-
-def _log(y: Tensor) -> Tensor:
-    """Logarithm of one-hot labels, with a floor far below any attention."""
-    return y.clamp(min=1e-30).log()

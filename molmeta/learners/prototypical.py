@@ -27,7 +27,7 @@ class Prototypical(Learner):
     w_k = 2τc_k and b_k = −τ‖c_k‖² (section 2.4).
 
     Without measurements (section 2.6), the support is one description a class, and its vector,
-    of length one, is the prototype: `Embedded(encoder, Prototypical(), Description(width, dim))`.
+    of length one, is the prototype: see `Description` and `zero_shot`.
 
     State
     -----

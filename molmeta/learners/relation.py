@@ -31,7 +31,9 @@ class Relation(Learner):
     Differences from the paper
     --------------------------
     A class is the *mean* of its shots, not their sum: a sum tells the sizes of the classes of an
-    unbalanced support. The loss is the mean over queries and classes.
+    unbalanced support. The loss is the mean over queries and classes. GroupNorm in place of
+    BatchNorm in the convolutions, so that queries do not depend on each other; for vectors, the
+    module's inputs pass a LayerNorm.
 
     Parameters
     ----------

@@ -55,9 +55,9 @@ class Siamese(Learner):
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Log-probabilities `[n, n_way]`: the mean likeness of each class, normalised."""
         log_p = F.logsigmoid(self.verify(x, state["x"]))  # [n, support]
-        one_hot = state["y"]
-        per_class = log_p.unsqueeze(2) + one_hot.clamp(min=1e-30).log() - one_hot.sum(dim=0).log()
-        return torch.logsumexp(per_class, dim=1).log_softmax(dim=1)
+        by_class = log_p.unsqueeze(2).masked_fill(state["y"] == 0, -torch.inf)
+        mean = by_class.logsumexp(dim=1) - state["y"].sum(dim=0).log()
+        return mean.log_softmax(dim=1)
 
     def verify(self, a: Tensor, b: Tensor) -> Tensor:
         """Logits of "the same class" for all pairs of `[n, d]` and `[m, d]`: `[n, m]`."""
@@ -72,7 +72,7 @@ class Siamese(Learner):
         first, second = torch.triu_indices(len(y), len(y), offset=1, device=y.device)
         logits = self.verify(x, x)[first, second]
         same = (y[first] == y[second]).to(logits.dtype)
-        share = same.mean()  # never 0 or 1: a support has all classes
+        share = same.mean()
         weight = torch.where(same > 0, 0.5 / share.clamp(min=1e-6), 0.5 / (1 - share))
         return F.binary_cross_entropy_with_logits(logits, same, weight)
 

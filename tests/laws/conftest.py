@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from molmeta import registry
 from molmeta.encoders.base import Encoder
+from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.features import Features
 from molmeta.encoders.fingerprint import FingerprintNetwork
 from molmeta.encoders.gin import GIN
@@ -24,6 +25,7 @@ from molmeta.learner import Embedded, Learner
 from molmeta.molecules import Molecules
 
 WIDTH = 8  # of a vector
+SIDE = 8  # of an image
 
 
 class Layer(Encoder):
@@ -54,10 +56,11 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "raw vectors": Identity,
     "gin": lambda: GIN(width=8, layers=1),
     "fingerprint": lambda: FingerprintNetwork(hidden=16, dim=8),
+    "images": lambda: Conv4(width=8, size=SIDE, pools=2),
     "counts": lambda: Features(["ecfp4"]),
     "counts and descriptors": lambda: Features(),
 }
-LEARNED = ("vectors", "gin", "fingerprint")
+LEARNED = ("vectors", "gin", "fingerprint", "images")
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,14 @@ class Entry:
 
 
 INNER = {"inner_lr": 0.2, "inner_steps": 3}
-SMALL = ("vectors", "gin")
+SMALL = ("vectors", "gin", "images")
 LEARNERS = [
     Entry("siamese", "Siamese"),
     Entry("relation", "Relation", training=Training(steps=60, lr=3e-3)),
+    Entry(
+        *("relation", "Relation", ("images",), {"module": "maps", "hidden": 16}, "relation_maps"),
+        Training(steps=60, lr=3e-3),
+    ),
     Entry("matching", "Matching"),
     Entry("matching_fce", "FullContext", SMALL),
     Entry("prototypical", "Prototypical"),
@@ -109,7 +116,7 @@ LEARNERS = [
     Entry(
         "reptile",
         "Reptile",
-        SMALL,
+        ("vectors", "gin"),
         {"inner_lr": 0.02, "optimiser": "adam"},
         "reptile_adam",
         Training(45),
@@ -159,7 +166,7 @@ class Case:
     @property
     def on_molecules(self) -> bool:
         """Whether inputs are molecules."""
-        return "vectors" not in self.encoder
+        return "vectors" not in self.encoder and self.encoder != "images"
 
     def learner(self, seed: int = 0) -> Learner:
         """A new learner in evaluation mode."""
@@ -174,6 +181,8 @@ class Case:
         """
         rng = np.random.default_rng(seed)
         make = self._molecules if self.on_molecules else self._vectors
+        if self.encoder == "images":
+            make = self._images
         n_way = getattr(self.target, "n_way", 0)
         classes = np.arange(n_way) if same_classes else rng.permutation(5)[:n_way]
         x, y, support = make(rng, classes)
@@ -196,6 +205,23 @@ class Case:
             x = rng.uniform(0, 1, (30, WIDTH)) * np.where(np.arange(WIDTH) == 0, 3, 0.3)
             y = (rng.normal() + x[:, 0]).astype(np.float32)
             support = np.arange(30) < 20
+        return torch.from_numpy(x).float(), y, support
+
+    def _images(
+        self, rng: np.random.Generator, classes: np.ndarray
+    ) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """A bar a class, or a bar as bright as the label."""
+        n = 10 * len(classes) or 30
+        x = rng.uniform(0, 0.3, (n, 1, SIDE, SIDE))
+        if len(classes):
+            y = np.repeat(np.arange(len(classes)), 10)
+            x[np.arange(n), 0, classes[y]] += 0.7
+            support = np.tile(np.arange(10) < 5, len(classes))
+        else:
+            bright = rng.uniform(0, 0.7, n)
+            x[:, 0, 3] += bright[:, None]
+            y = (rng.normal() + 3 * bright).astype(np.float32)
+            support = np.arange(n) < 20
         return torch.from_numpy(x).float(), y, support
 
     def _molecules(

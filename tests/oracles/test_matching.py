@@ -86,23 +86,25 @@ def test_real_labels_have_the_mean_and_variance_of_the_attention():
     learner, query = scaled(Matching(), 0.6), vectors(6)
     y = [2.0, -1.5, 0.25, 7.0, 3.0]
     support = Examples(vectors(5), torch.tensor(y, dtype=torch.float64), Regression())
+    centre = sum(y) / len(y)
+    spread = math.sqrt(sum((v - centre) ** 2 for v in y) / len(y))
     expected = []
     for row in query.tolist():
         weights = attention(math.exp(0.6), row, support.x.tolist())
         mean = dot(weights, y)
         variance = sum(a * (v - mean) ** 2 for a, v in zip(weights, y, strict=True))
-        expected.append([mean, math.log(variance + 1e-4)])
+        expected.append([mean, math.log(variance + 1e-4 * spread**2)])
     close(learner(query, learner.adapt(support)), expected)
 
 
-@pytest.mark.parametrize("log_scale", [-1.0, 0.0, 0.5])
-def test_one_shot_is_prototypical(log_scale):
-    support = Examples(vectors(3), torch.tensor([2, 0, 1]), Classification(3))
-    query = vectors(20)
+@pytest.mark.parametrize(("log_scale", "size"), [(-1.0, 1), (0.0, 1), (0.5, 1), (2.3, 5)])
+def test_one_shot_is_prototypical(log_scale, size):
+    support = Examples(size * vectors(3), torch.tensor([2, 0, 1]), Classification(3))
+    query = size * vectors(20)
     matching = scaled(Matching(SquaredEuclidean()), log_scale)
     prototypical = scaled(Prototypical(DIM), log_scale)
     a, b = (
-        learner(query, learner.adapt(support)).softmax(dim=1)
+        learner(query, learner.adapt(support)).log_softmax(dim=1)
         for learner in (matching, prototypical)
     )
     torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-10)
