@@ -59,6 +59,7 @@ class HyperNetwork(Learner):
         self.norm = nn.LayerNorm(hidden)
         # a bias here would add the same to all classes
         self.weights = nn.Linear(embedding, hidden, bias=False)
+        nn.init.normal_(self.weights.weight, std=(embedding * hidden) ** -0.5)  # var w = 1 / hidden
         self.offset = nn.Linear(embedding, 1, bias=False)
 
     def adapt(self, support: Examples) -> State:

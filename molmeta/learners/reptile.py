@@ -51,7 +51,8 @@ class Reptile(Learner):
     inner_steps, test_steps : int
         Steps k in meta-training and at test.
     batch_size : int
-        Examples in a mini-batch of meta-training.
+        Examples in a mini-batch of meta-training: at least so many, and less than twice as many;
+        all, where the episode has fewer.
     optimiser : str
         `sgd` or `adam`.
     """

@@ -90,17 +90,23 @@ INNER = {"inner_lr": 0.2, "inner_steps": 3}
 SMALL = ("vectors", "gin", "images")
 LEARNERS = [
     Entry("siamese", "Siamese"),
-    Entry("relation", "Relation", training=Training(steps=60, lr=3e-3)),
+    Entry("relation", "Relation", training=Training(steps=400, lr=1e-3)),
     Entry(
         *("relation", "Relation", ("images",), {"module": "maps", "hidden": 16}, "relation_maps"),
-        Training(steps=60, lr=3e-3),
+        training=Training(steps=150, lr=3e-3),
     ),
     Entry("matching", "Matching"),
     Entry("matching_fce", "FullContext", SMALL),
     Entry("prototypical", "Prototypical"),
     Entry("prototypical", "Prototypical", SMALL, {"divergence": "mahalanobis"}, "mahalanobis"),
     Entry("prototypical", "Prototypical", SMALL, {"divergence": "generalised_kl"}, "kl"),
-    Entry("few_shot_gnn", "FewShotGNN", SMALL, {"width": 8, "hidden": 8}),
+    Entry(
+        "few_shot_gnn",
+        "FewShotGNN",
+        SMALL,
+        {"width": 8, "hidden": 8},
+        training=Training(steps=250, lr=3e-3, same_classes=False),
+    ),
     Entry(
         "mann",
         "MANN",
@@ -122,7 +128,7 @@ LEARNERS = [
         Training(45),
     ),
     Entry("maml", "MAML", options=INNER),
-    Entry("fomaml", "MAML", options=INNER),
+    Entry("fomaml", "MAML", options={**INNER, "inner_lr": 0.1}, training=Training(90, lr=3e-3)),
     Entry("maml", "MAML", options={**INNER, "learn_inner_lr": True}, label="maml_learned_rates"),
     Entry("anil", "MAML", options=INNER),
     Entry(
