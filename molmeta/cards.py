@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib import metadata
+from typing import Any
 
 import torch
 
@@ -13,8 +15,8 @@ from molmeta.distributed import world_size
 from molmeta.models import BaseModel
 
 
-def environment_json() -> str:
-    """Versions, machine and processes, as JSON."""
+def environment_json(extra: Mapping[str, Any] | None = None) -> str:
+    """Versions, machine and processes, and what else is given, as JSON."""
     packages = ("molmeta", "torch", "torch-geometric", "rdkit", "scikit-learn", "numpy", "pandas")
     record = {
         "python": platform.python_version(),
@@ -23,29 +25,25 @@ def environment_json() -> str:
         "processes": world_size(),
         "packages": {name: metadata.version(name) for name in packages},
     }
-    return json.dumps(record, indent=2) + "\n"
+    return json.dumps({**record, **(extra or {})}, indent=2) + "\n"
 
 
 def model_card(
-    model: BaseModel, history: list[dict[str, float]], n_assays: int, left_out: list[str]
+    model: BaseModel, history: Sequence[Mapping[str, float]], facts: Sequence[str]
 ) -> str:
-    """What a person wants to know of a run, in Markdown."""
+    """What a person wants to know of a run, in Markdown; the last fact says what selected it."""
     experiment = model.experiment
     scores = [row for row in history if "score" in row]
-    best = max(scores, key=lambda row: row["score"]) if scores else None
+    *facts, selected = facts
     lines = [
-        f"# {experiment.name}",
-        "",
-        f"- learner: `{experiment.model.learner}` on the encoder `{experiment.model.encoder}`",
-        f"- predicts: {experiment.model.target}",
-        f"- meta-trained on {n_assays} assays; seed {experiment.training.seed}",
-        f"- left out, as of one class or too small for an episode: {', '.join(left_out) or 'none'}",
-        f"- weights: {sum(p.numel() for p in model.learner.parameters()):,} parameters, "
+        f"learner: `{experiment.model.learner}` on the encoder `{experiment.model.encoder}`",
+        f"predicts: {experiment.model.target}",
+        *facts,
+        f"weights: {sum(p.numel() for p in model.learner.parameters()):,} parameters, "
         f"sha256 of tensors {model.sha256}",
     ]
-    if best:
-        lines.append(
-            f"- selected at step {best['step']:.0f} by mean ΔAUPRC on validation assays: "
-            f"{best['score']:.3f} ({len(scores)} looks)"
-        )
-    return "\n".join(lines) + "\n"
+    if scores:
+        best = max(scores, key=lambda row: row["score"])
+        looks = f"{len(scores)} looks"
+        lines.append(f"{selected}: {best['score']:.3f} at step {best['step']:.0f} ({looks})")
+    return "\n".join([f"# {experiment.name}", "", *(f"- {line}" for line in lines)]) + "\n"

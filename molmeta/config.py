@@ -52,6 +52,30 @@ class Episodes:
 
 
 @dataclass(frozen=True)
+class Shots:
+    """How training tasks are drawn from images; the model's target has the number of classes.
+
+    Attributes
+    ----------
+    shots : tuple of int
+        A meta-batch has one of these as its images a class to learn from, drawn at random. 0
+        alone: the attributes of the classes.
+    query_shots : int
+        Queries a class.
+    meta_batch_classes : int
+        Classes in a step, over all its episodes: 20 are four 5-way episodes, or one of 20.
+    """
+
+    shots: tuple[int, ...] = (1, 5)
+    query_shots: int = 5
+    meta_batch_classes: int = 20
+
+    def meta_batch_size(self, n_way: int) -> int:
+        """Episodes a step."""
+        return max(1, self.meta_batch_classes // n_way)
+
+
+@dataclass(frozen=True)
 class Training:
     """How weights are learned.
 
@@ -89,8 +113,39 @@ class Experiment:
 
     name: str
     model: Model
-    episodes: Episodes = field(default_factory=Episodes)
+    episodes: Episodes | Shots = field(default_factory=Episodes)
     training: Training = field(default_factory=Training)
+
+    @property
+    def assay_episodes(self) -> Episodes:
+        """How tasks are drawn from assays.
+
+        Raises
+        ------
+        ConfigError
+            The experiment is for images.
+        """
+        if not isinstance(self.episodes, Episodes):
+            raise ConfigError(
+                f"the experiment '{self.name}' is for images: its episodes have shots"
+            )
+        return self.episodes
+
+    @property
+    def image_episodes(self) -> Shots:
+        """How tasks are drawn from images.
+
+        Raises
+        ------
+        ConfigError
+            The experiment is for molecules.
+        """
+        if not isinstance(self.episodes, Shots):
+            raise ConfigError(
+                f"the experiment '{self.name}' is for molecules; one for images has shots in "
+                "[episodes], such as images/prototypical"
+            )
+        return self.episodes
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -107,18 +162,20 @@ class Experiment:
         """
         model = dict(_table(spec, "model"))
         model["policy"] = _fill(Policy, model.get("policy", {}), "model.policy")
+        episodes = spec.get("episodes", {})
         parts = {
             "model": _fill(Model, model, "model"),
-            "episodes": _fill(Episodes, spec.get("episodes", {}), "episodes"),
+            "episodes": _fill(Shots if "shots" in episodes else Episodes, episodes, "episodes"),
             "training": _fill(Training, spec.get("training", {}), "training"),
         }
         return _fill(cls, {**spec, **parts}, "experiment")
 
 
-def experiment_names() -> list[str]:
-    """The experiments that are shipped."""
-    folder = resources.files("molmeta") / "experiments"
-    return sorted(p.name.removesuffix(".toml") for p in folder.iterdir() if ".toml" in p.name)
+def experiment_names(folder: str = "") -> list[str]:
+    """The experiments that are shipped for molecules, or for `images`: `images/maml`."""
+    files = (resources.files("molmeta") / "experiments" / folder).iterdir()
+    stems = (p.name.removesuffix(".toml") for p in files if p.name.endswith(".toml"))
+    return sorted(f"{folder}/{stem}" if folder else stem for stem in stems)
 
 
 def load_experiment(name_or_path: str | Path) -> Experiment:
@@ -129,18 +186,18 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
     ConfigError
         There is no such experiment or file, or it is not a valid configuration.
     """
-    path = Path(name_or_path)
+    path, shipped = Path(name_or_path), experiment_names() + experiment_names("images")
     if path.suffix == ".toml":
         if not path.is_file():
             raise ConfigError(f"there is no configuration file {path}")
-        text, name = path.read_text(encoding="utf-8"), path.stem
-    elif str(name_or_path) in experiment_names():
-        name = str(name_or_path)
-        source = resources.files("molmeta") / "experiments" / f"{name}.toml"
+        text = path.read_text(encoding="utf-8")
+    elif str(name_or_path) in shipped:
+        source = resources.files("molmeta") / "experiments" / f"{name_or_path}.toml"
         text = source.read_text(encoding="utf-8")
     else:
-        known = registry.nearest(str(name_or_path), experiment_names())
+        known = registry.nearest(str(name_or_path), shipped)
         raise ConfigError(f"there is no experiment '{name_or_path}'{known} (or give a .toml file)")
+    name = path.stem
     try:
         experiment = Experiment.from_dict({"name": name, **tomllib.loads(text)})
     except tomllib.TOMLDecodeError as error:

@@ -49,12 +49,12 @@ def demo(
         f"Meta-training, and scoring on the same episodes: {', '.join(learners)} "
         f"({', '.join(map(str, protocol.support_sizes))} measurements, {protocol.draws} draws) ..."
     )
-    scores = run_study(learners, split, protocol, folder / "runs", workers=workers)
+    results = run_study(learners, split, protocol, folder / "runs", workers=workers)
     command = "molmeta demo"
-    say("\n" + write_results(scores, folder / "results.csv", protocol, command, split.test))
+    say("\n" + write_results(results, folder / "results.csv", protocol, command, split.test))
     _screen_shown(learners[0], split, folder, say)
     say(f"\n{time.monotonic() - start:.0f} s in all; everything is in {folder}/")
-    return scores
+    return results.scores
 
 
 def _screen_shown(learner: str, split: Split, folder: Path, say: Callable[[str], None]) -> None:

@@ -55,21 +55,24 @@ def summarise(scores: pd.DataFrame, reference: str, metric: str = "delta_auprc")
     Returns
     -------
     DataFrame
-        Columns `support_size, learner, tasks, mean, difference, low, high, wins`: the mean over
-        draws, then tasks; the difference to `reference` on the same episodes with the interval
-        over tasks; and the number of tasks on which the learner is ahead.
+        Columns `support_size, learner, tasks, mean, mean_low, mean_high, difference, low, high,
+        wins`: the mean over draws, then tasks, with its interval over tasks; the difference to
+        `reference` on the same episodes with its interval; and the number of tasks on which the
+        learner is ahead.
     """
     rows = []
     for size, table in per_task(scores, metric).groupby(level="support_size"):
         for learner in dict.fromkeys(scores["learner"]):
             gain = (table[learner] - table[reference]).to_numpy()
-            interval = bootstrap_interval(gain)
+            own, interval = bootstrap_interval(table[learner]), bootstrap_interval(gain)
             rows.append(
                 {
                     "support_size": size,
                     "learner": learner,
                     "tasks": len(gain),
-                    "mean": float(table[learner].mean()),
+                    "mean": own.mean,
+                    "mean_low": own.low,
+                    "mean_high": own.high,
                     "difference": interval.mean,
                     "low": interval.low,
                     "high": interval.high,
@@ -83,8 +86,8 @@ def markdown(scores: pd.DataFrame, reference: str) -> str:
     """The table that people read: a row a learner, a group of columns a support size."""
     delta, auc = (summarise(scores, reference, m) for m in ("delta_auprc", "roc_auc"))
     lines = [
-        "| support | learner | ΔAUPRC | − forest, 95 % interval | ahead on | ROC-AUC "
-        "| − forest, 95 % interval |",
+        "| support | learner | ΔAUPRC, 95 % interval | − forest, 95 % interval | ahead on "
+        "| ROC-AUC | − forest, 95 % interval |",
         "|---:|---|---:|---|---:|---:|---|",
     ]
     for d, a in zip(delta.to_dict("records"), auc.to_dict("records"), strict=True):
@@ -92,7 +95,7 @@ def markdown(scores: pd.DataFrame, reference: str) -> str:
         cells = [
             str(d["support_size"]),
             d["learner"],
-            f"{d['mean']:.3f}",
+            f"{d['mean']:.3f} [{d['mean_low']:.3f}, {d['mean_high']:.3f}]",
             "–" if same else str(Interval(d["difference"], d["low"], d["high"])),
             "–" if same else f"{d['wins']}/{d['tasks']}",
             f"{a['mean']:.3f}",

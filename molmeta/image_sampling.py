@@ -74,13 +74,21 @@ class NWayKShot:
 
 
 def evaluation_images(
-    images: Images, n_way: int, k_shot: int, query_shots: int, draw: int, seed: int = 0
+    images: Images,
+    n_way: int,
+    k_shot: int,
+    query_shots: int,
+    draw: int,
+    seed: int = 0,
+    *,
+    described: bool = False,
 ) -> Episode:
     """The `draw`-th test episode of `n_way` classes.
 
     Depends on the names of the classes, the order of the images in each, and the arguments alone:
     every learner and baseline is judged on the same ones. The support does not change with
-    `query_shots`.
+    `query_shots`. For a zero-shot learner the support is `described`, the attributes of the
+    classes in place of images of them, and the query stays the same.
 
     Raises
     ------
@@ -90,11 +98,16 @@ def evaluation_images(
     _check(images, n_way, k_shot, query_shots)
     rng = generator("evaluation", seed, *sorted(images.names), n_way, k_shot, draw)
     order = np.argsort(np.asarray(images.names))
-    return _draw(images, order, (n_way, k_shot, query_shots), rng)
+    return _draw(images, order, (n_way, k_shot, query_shots), rng, described=described)
 
 
 def _draw(
-    images: Images, order: np.ndarray, sizes: tuple[int, int, int], rng: np.random.Generator
+    images: Images,
+    order: np.ndarray,
+    sizes: tuple[int, int, int],
+    rng: np.random.Generator,
+    *,
+    described: bool = False,
 ) -> Episode:
     """Classes are drawn from `order`; the i-th class drawn has index i in the episode."""
     n_way, k_shot, query_shots = sizes
@@ -108,13 +121,15 @@ def _draw(
         y = torch.from_numpy(mixed // size)
         return Examples(images.tensor(rows[mixed]), y, target)
 
-    support = examples(0, k_shot) if k_shot else _described(images, classes)
-    name = ", ".join(images.names[c] for c in classes)
-    return Episode(support, examples(k_shot, query_shots), name)
+    support, query = examples(0, k_shot), examples(k_shot, query_shots)
+    if described or not k_shot:
+        support = _described(images, classes)
+    return Episode(support, query, ", ".join(images.names[c] for c in classes))
 
 
 def _described(images: Images, classes: np.ndarray) -> Examples:
-    assert images.attributes is not None
+    if images.attributes is None:
+        raise ConfigError("zero-shot needs the attributes of the classes; these images have none")
     x = torch.from_numpy(images.attributes[classes])
     return Examples(x, torch.arange(len(classes)), Classification(len(classes)))
 
@@ -126,7 +141,7 @@ def _check(images: Images, n_way: int, k_shot: int, query_shots: int) -> None:
             "none; give n_way from 2, shots from 0 and query_shots from 1"
         )
     if k_shot == 0 and images.attributes is None:
-        raise ConfigError("0 shots need the attributes of the classes, and these images have none")
+        raise ConfigError("zero-shot needs the attributes of the classes; these images have none")
     if images.n_classes < n_way:
         raise TooFewMeasurements(
             f"there are {images.n_classes} classes of images; {n_way}-way episodes need {n_way}: "

@@ -18,6 +18,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "pyg": "molmeta.encoders.pyg:PyG",
         "conv4": "molmeta.encoders.conv4:Conv4",
         "residual": "molmeta.encoders.residual:Residual",
+        "pixels": "molmeta.encoders.pixels:Pixels",
         "hyper_conv4": "molmeta.encoders.hypernetwork:HyperConv4",
         "hyper_gin": "molmeta.encoders.hypernetwork:HyperGIN",
     },

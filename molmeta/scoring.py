@@ -12,6 +12,8 @@ import torch
 from molmeta import metrics
 from molmeta.assay import Assay
 from molmeta.episode import Episode, Regression
+from molmeta.image_sampling import evaluation_images
+from molmeta.images import Images
 from molmeta.learner import Embedded, Learner
 from molmeta.models import CHUNK
 from molmeta.sampling import evaluation_episode
@@ -70,6 +72,43 @@ def mean_score(
     """Mean ΔAUPRC over draws, sizes and assays: what early stopping looks at."""
     scores = score_learner(learner, assays, support_sizes, draws, seed=1)
     return float(np.mean([score.value for score in scores if score.metric == "delta_auprc"]))
+
+
+def score_images(
+    learner: Learner,
+    images: Images,
+    task: str,
+    n_way: int,
+    shots: Sequence[int],
+    query_shots: int,
+    draws: int,
+    seed: int = 0,
+) -> Iterator[Score]:
+    """Accuracy on every evaluation episode; `support_size` is n_way · k, `prevalence` 1 / n_way."""
+    learner.eval()
+    for k_shot in shots:
+        for draw in range(draws):
+            episode = evaluation_images(
+                *(images, n_way, k_shot, query_shots, draw, seed),
+                described=learner.described_by is not None,
+            ).to(learner.device)
+            with torch.no_grad():
+                outputs = learner(episode.query.x, learner.adapt(episode.support))
+            hits = (outputs.argmax(dim=1) == episode.query.y).double().mean().item()
+            yield Score(task, n_way * k_shot, draw, "accuracy", hits, 1 / n_way)
+
+
+def mean_accuracy(
+    learner: Learner,
+    images: Images,
+    n_way: int,
+    shots: Sequence[int],
+    query_shots: int,
+    draws: int,
+) -> float:
+    """Mean accuracy over draws and shots: what early stopping looks at."""
+    scores = score_images(learner, images, "", n_way, shots, query_shots, draws, seed=1)
+    return float(np.mean([score.value for score in scores]))
 
 
 def _encode(learner: Learner, assay: Assay) -> tuple[Learner, Assay]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
 
+from molmeta.assay import Assays
 from molmeta.cards import environment_json
 from molmeta.checkpoints import from_pretrained, write_atomic
 from molmeta.config import Experiment, experiment_names, load_experiment
@@ -22,6 +25,23 @@ from molmeta.sampling import evaluation_episode
 from molmeta.training import compute_features, meta_train
 
 REFERENCE = "random_forest"
+ALL = "all"
+PARTS = ("test", "validation")
+
+
+class Results(NamedTuple):
+    """What a study found.
+
+    Attributes
+    ----------
+    scores : DataFrame
+        Tidy: `learner, task, support_size, draw, metric, value, prevalence`.
+    costs : DataFrame
+        `learner, parameters, steps, seconds`: what each learner took to train.
+    """
+
+    scores: pd.DataFrame
+    costs: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -36,11 +56,14 @@ class Protocol:
         Supports drawn for each assay and size.
     seed : int
         Of the evaluation episodes.
+    part : str
+        `test`; or `validation`, to choose what is worth a look at the test assays.
     """
 
     support_sizes: tuple[int, ...] = (16, 32, 64)
     draws: int = 10
     seed: int = 0
+    part: str = "test"
 
 
 def run_study(
@@ -51,14 +74,15 @@ def run_study(
     *,
     workers: int = 2,
     progress: bool | None = None,
-) -> pd.DataFrame:
-    """Train, score on the test assays, once, and return the tidy results.
+) -> Results:
+    """Train, and score on the test assays, once.
 
     Parameters
     ----------
     names : sequence of str
-        Shipped experiments, TOML files or model folders. What must be trained is trained on
-        `split.train` and kept below `save_dir`; the forest is always among them.
+        Shipped experiments (`all` for each of them), TOML files or model folders. What must be
+        trained is trained on `split.train` and kept below `save_dir`; the forest is always among
+        them.
     split : Split
         Assays for training, selection and test; real measurements are made binary at the median.
     workers : int
@@ -69,27 +93,34 @@ def run_study(
     ConfigError
         A name is neither an experiment nor a folder, or two have the same one.
     """
-    names = list(dict.fromkeys([*names, REFERENCE]))
+    named = [one for name in names for one in (experiment_names() if name == ALL else [name])]
+    names = list(dict.fromkeys([*named, REFERENCE]))
     split = Split(*(assays.binarise() for assays in split))
+    tested: Assays = getattr(split, protocol.part)
     experiments = [_configured(name) for name in names]  # a wrong name, and a support that is too
-    for assay in split.test.values():  # large, are refused before anything is computed
+    for assay in tested.values():  # large, are refused before anything is computed
         for size in protocol.support_sizes:
             evaluation_episode(assay, size, 0, protocol.seed)
     for name, experiment in zip(names, experiments, strict=True):
         trained_here = experiment.training.steps and not Path(name).is_dir()
-        read = split if trained_here else [split.test]
+        read = split if trained_here else [tested]
         assays = [assay for side in read for assay in side.values()]
         compute_features(experiment.model.build(), assays, workers)
     jobs = [(name, split, protocol, save_dir, progress) for name in names]
+    return run_jobs(_train_and_score, jobs, workers)
+
+
+def run_jobs(
+    function: Callable[..., Results], jobs: Sequence[tuple[Any, ...]], workers: int
+) -> Results:
+    """Call a function with each tuple of arguments, a thread a process, and join the results."""
     if workers == 1:
-        parts = [_train_and_score(*job) for job in jobs]
+        parts = [function(*job) for job in jobs]
     else:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
-            parts = [
-                future.result() for future in [pool.submit(_train_and_score, *j) for j in jobs]
-            ]
-    return pd.concat(parts, ignore_index=True)
+            parts = [future.result() for future in [pool.submit(function, *job) for job in jobs]]
+    return Results(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
 
 def trained_model(
@@ -111,21 +142,54 @@ def trained_model(
 
 
 def write_results(
-    scores: pd.DataFrame, path: Path, protocol: Protocol, command: str, assays: Mapping[str, object]
+    results: Results, path: Path, protocol: Protocol, command: str, assays: Mapping[str, object]
 ) -> str:
     """`<path>`.csv, and beside it a Markdown summary and the environment; returns the summary."""
-    summary = (
-        f"{len(assays)} test assays, {protocol.draws} supports of each size (seed "
-        f"{protocol.seed}); query: all other molecules of the assay. Mean over draws, then "
-        "assays; differences on the same episodes, 95 % bootstrap over assays. The test assays "
-        "were looked at once in this run.\n\n"
-        f"{markdown(scores, REFERENCE)}\n{verdict(scores, REFERENCE)}"
+    looks = (
+        "The test assays were looked at once in this run."
+        if protocol.part == "test"
+        else "These are the validation assays, by which training was stopped: no test result."
     )
-    write_atomic(path, scores.to_csv(index=False, lineterminator="\n").encode())
+    summary = (
+        f"{len(assays)} {protocol.part} assays, {protocol.draws} supports of each size (seed "
+        f"{protocol.seed}); query: all other molecules of the assay. Mean over draws, then "
+        "assays; differences on the same episodes, 95 % bootstrap over assays. A constant score "
+        f"has ΔAUPRC 0. {looks}\n\n"
+        f"{markdown(results.scores, REFERENCE)}\n{costs_table(results.costs)}\n"
+        f"{verdict(results.scores, REFERENCE)}"
+    )
+    write_tables(results, path, command, summary)
+    return summary
+
+
+def write_tables(results: Results, path: Path, command: str, summary: str) -> None:
+    """The tidy scores as `<path>`, and beside it the summary (.md) and the environment."""
+    write_atomic(path, results.scores.to_csv(index=False, lineterminator="\n").encode())
     page = f"# {path.stem}\n\nMade by `{command}`.\n\n{summary}"
     write_atomic(path.with_suffix(".md"), page.encode())
     write_atomic(path.with_name(f"{path.stem}.environment.json"), environment_json().encode())
-    return summary
+
+
+def costs_table(costs: pd.DataFrame) -> str:
+    """What each learner took to train, in Markdown: means over its runs."""
+    lines = ["| learner | parameters | steps | training, seconds |", "|---|---:|---:|---:|"]
+    for name, part in costs.groupby("learner", sort=False):
+        mean = part.mean(numeric_only=True)
+        lines.append(
+            f"| {name} | {mean['parameters']:,.0f} | {mean['steps']:.0f} | {mean['seconds']:.0f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
+    """What a model took to train, by its folder; nothing, where it has none."""
+    row: dict[str, Any] = {"learner": model.experiment.name, "steps": 0, "seconds": 0.0}
+    row["parameters"] = sum(p.numel() for p in model.learner.parameters())
+    if (folder / "history.csv").exists():
+        row["steps"] = int(pd.read_csv(folder / "history.csv")["step"].max())
+        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        row["seconds"] = environment.get("training_seconds", 0.0)
+    return pd.DataFrame([row])
 
 
 def _configured(name: str) -> Experiment:
@@ -141,12 +205,14 @@ def _configured(name: str) -> Experiment:
 
 def _train_and_score(
     name: str, split: Split, protocol: Protocol, save_dir: Path, progress: bool | None
-) -> pd.DataFrame:
+) -> Results:
     model = trained_model(name, split, save_dir, progress)
-    return benchmark(
+    scores = benchmark(
         {model.experiment.name: model.learner},
-        list(split.test.values()),
+        list(getattr(split, protocol.part).values()),
         protocol.support_sizes,
         protocol.draws,
         protocol.seed,
     )
+    folder = Path(name) if Path(name).is_dir() else save_dir / model.experiment.name
+    return Results(scores, cost(model, folder))

@@ -1,229 +1,28 @@
-"""Meta-training: episodes in, a learner out; a killed run resumes to the same bits.
-
-Under `torchrun` several processes train one learner: each computes the gradient of its share of
-every meta-batch, and all take the same step with the sum.
-"""
+"""Meta-training on assays or on images: an experiment and data in, a model (and its folder) out."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import torch
-from safetensors.torch import save as save_tensors
-from torch import Tensor
-from tqdm import tqdm
 
 from molmeta.assay import Assay, Assays
 from molmeta.cards import environment_json, model_card
-from molmeta.checkpoints import read_safetensors, save_pretrained, tensors_sha256, write_atomic
-from molmeta.config import Experiment, Training, load_experiment
+from molmeta.checkpoints import save_pretrained, tensors_sha256, write_atomic
+from molmeta.config import Experiment, load_experiment
 from molmeta.device import resolve
-from molmeta.distributed import (
-    broadcast,
-    rank,
-    same_as_first,
-    share,
-    sum_gradients,
-    sum_number,
-    world_size,
-)
-from molmeta.errors import CheckpointError, ConfigError, MolmetaError, TooFewMeasurements
+from molmeta.distributed import rank
+from molmeta.errors import MolmetaError, TooFewMeasurements
+from molmeta.image_sampling import NWayKShot
+from molmeta.images import Images
 from molmeta.learner import Learner
 from molmeta.models import BaseModel
 from molmeta.sampling import AssayEpisodes, large_enough
-from molmeta.scoring import mean_score
-from molmeta.seeds import number
-
-Validate = Callable[[Learner], float]
-
-
-class MetaTrainer:
-    """AdamW on the meta-loss of drawn episodes, with early stopping on validation assays.
-
-    The state of a run is (step, weights, best weights, optimiser, history): episodes and dropout
-    are drawn from (seed, step), so nothing else is needed to go on after a kill.
-
-    Several processes (see `molmeta.distributed`) give the gradient of one, up to rounding, on the
-    same episodes. What a learner draws at random in training, such as dropout, each process
-    draws for itself, so that runs on another number of processes differ by that.
-
-    Parameters
-    ----------
-    learner : Learner
-        Trained in place, on the device where it is.
-    episodes : AssayEpisodes
-        Draws the meta-batch of each step.
-    settings : Training
-        Steps, rates, patience.
-    validate : callable, optional
-        Score of a learner on validation tasks, higher is better; without it the last weights are
-        kept.
-    identity : dict, optional
-        What else must be equal, as JSON, for a checkpoint to belong to this run.
-
-    Raises
-    ------
-    ConfigError
-        There are more processes than episodes in a meta-batch.
-    """
-
-    def __init__(
-        self,
-        learner: Learner,
-        episodes: AssayEpisodes,
-        settings: Training,
-        validate: Validate | None = None,
-        identity: dict[str, Any] | None = None,
-    ) -> None:
-        if episodes.meta_batch_size < world_size():
-            raise ConfigError(
-                f"{world_size()} processes share a meta-batch of {episodes.meta_batch_size}, so "
-                f"some would have no episode; raise meta_batch_size to {world_size()} or more, "
-                f"or lower the number of processes (--nproc-per-node) to {episodes.meta_batch_size}"
-            )
-        self.learner, self.episodes = learner, episodes
-        self.settings, self.validate = settings, validate
-        identity = {**asdict(settings), **(identity or {})}
-        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
-        self.device = learner.device
-        self.optimiser = torch.optim.AdamW(
-            learner.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
-        self.step = 0
-        self.history: list[dict[str, float]] = []
-        self.best = deepcopy(learner.state_dict())
-
-    def run(self, checkpoint: Path | None = None, progress: bool | None = None) -> Learner:
-        """Train to the end; returns the learner with its best weights, in evaluation mode.
-
-        Parameters
-        ----------
-        checkpoint : Path, optional
-            Written after every look at the validation tasks; read first, if it exists.
-        progress : bool, optional
-            Show a bar; by default where standard error is a terminal.
-
-        Raises
-        ------
-        ConfigError
-            The processes do not start from the same data, settings, weights and step.
-        """
-        if checkpoint is not None and checkpoint.exists():
-            self.load(checkpoint)
-        start = (self.identity, self.step, tensors_sha256(self.learner.state_dict()))
-        if not same_as_first(json.dumps(start)):
-            raise ConfigError(
-                f"process {rank()} would start at step {self.step} from other data, settings or "
-                "weights than process 0; give all machines the same command, files and versions, "
-                "and a folder for the run that all of them see"
-            )
-        hidden = rank() > 0 or not (sys.stderr.isatty() if progress is None else progress)
-        with (
-            torch.random.fork_rng(),
-            tqdm(total=self.settings.steps, initial=self.step, disable=hidden) as bar,
-        ):
-            losses: list[float] = []
-            while self.step < self.settings.steps and not self.stopped:
-                losses.append(self.train_step())
-                bar.update()
-                if self.step % self.settings.evaluate_every and self.step < self.settings.steps:
-                    continue
-                self.look(sum(losses) / len(losses))
-                losses = []
-                bar.set_postfix(self.history[-1])
-                if checkpoint is not None and rank() == 0:
-                    self.save(checkpoint)
-        self.learner.load_state_dict(self.best)
-        return self.learner.eval()
-
-    def train_step(self) -> float:
-        """One meta-batch, this process's share of it; returns the loss of the whole."""
-        torch.manual_seed(number("dropout", self.settings.seed, self.step) + rank())
-        self.learner.train()
-        batch = self.episodes.meta_batch(self.step)
-        mine = [episode.to(self.device) for episode in share(batch)]
-        self.optimiser.zero_grad()
-        loss = self.learner.meta_loss(mine) * (len(mine) / len(batch))
-        loss.backward()
-        sum_gradients(self.learner.parameters())
-        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.settings.clip)
-        self.optimiser.step()
-        self.step += 1
-        return sum_number(loss.item())
-
-    def look(self, loss: float) -> None:
-        """Score the validation tasks; keep the weights if they are the best so far."""
-        row = {"step": self.step, "loss": loss}
-        if self.validate is not None:
-            score = self.validate(self.learner.eval()) if rank() == 0 else 0.0
-            row["score"] = broadcast(score)
-        best = max((past.get("score", 0.0) for past in self.history), default=float("-inf"))
-        if self.validate is None or row["score"] > best:
-            self.best = deepcopy(self.learner.state_dict())
-        self.history.append(row)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether `patience` looks have passed without a better score."""
-        scores = [row["score"] for row in self.history if "score" in row]
-        return (
-            bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.settings.patience
-        )
-
-    def save(self, path: Path) -> None:
-        """All of the run's state as one safetensors file, replaced at once."""
-        tensors = _flatten(
-            {
-                "model": self.learner.state_dict(),
-                "best": self.best,
-                "optimiser": self.optimiser.state_dict()["state"],
-            }
-        )
-        header = {
-            "step": json.dumps(self.step),
-            "history": json.dumps(self.history),
-            "identity": json.dumps(self.identity),
-        }
-        write_atomic(path, save_tensors(tensors, metadata=header))
-
-    def load(self, path: Path) -> None:
-        """Take a run up again.
-
-        Raises
-        ------
-        CheckpointError
-            The file is damaged, or of a run with other settings or data.
-        """
-        tensors, header = read_safetensors(path)
-        found = json.loads(header.get("identity", "{}"))
-        changed = [key for key, value in self.identity.items() if found.get(key) != value]
-        if changed:
-            raise CheckpointError(
-                f"{path} is of a run with another {', '.join(changed)}; use the same to go on "
-                "with it, or another folder for a new run"
-            )
-        parts = {key: _part(tensors, key) for key in ("model", "best", "optimiser")}
-        try:
-            self.learner.load_state_dict(parts["model"])
-        except RuntimeError as error:
-            raise CheckpointError(f"{path} is of another model: {error}") from None
-        self.best = {name: tensor.to(self.device) for name, tensor in parts["best"].items()}
-        state = self.optimiser.state_dict()
-        state["state"] = _unflatten(parts["optimiser"])
-        self.optimiser.load_state_dict(state)
-        self.step, self.history = json.loads(header["step"]), json.loads(header["history"])
-
-    def history_csv(self) -> str:
-        """Step, mean loss since the last look, and validation score of every look."""
-        return pd.DataFrame(self.history).to_csv(index=False, lineterminator="\n")
+from molmeta.scoring import mean_accuracy, mean_score
+from molmeta.trainer import MetaTrainer, Sampler, Validate
 
 
 def meta_train(
@@ -265,7 +64,7 @@ def meta_train(
         episodes in a meta-batch.
     """
     experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
-    settings, sizes = experiment.training, experiment.episodes.support_sizes
+    drawn = experiment.assay_episodes
     shared = sorted(set(train) & set(validation or {}))
     if shared:
         raise MolmetaError(f"assay {shared[0]} is in both training and validation; leave it in one")
@@ -273,47 +72,154 @@ def meta_train(
     if experiment.model.target["kind"] == "classification":
         train, one_class = train.binarise_where_possible()
         validation = validation and validation.binarise_where_possible()[0]
-    kept, small = large_enough(train.values(), sizes, experiment.episodes.query_size)
+    kept, small = large_enough(train.values(), drawn.support_sizes, drawn.query_size)
     if not kept:
         raise TooFewMeasurements(
-            f"none of the {len(train)} assays has the {max(sizes)} + "
-            f"{experiment.episodes.query_size} measurements of an episode; lower support_sizes or "
+            f"none of the {len(train)} assays has the {max(drawn.support_sizes)} + "
+            f"{drawn.query_size} measurements of an episode; lower support_sizes or "
             "query_size in the configuration"
         )
-    with torch.random.fork_rng():
-        torch.manual_seed(settings.seed)
-        learner = experiment.model.build().to(resolve(device))
-    episodes = AssayEpisodes(
+    learner = _start(experiment, device)
+    sampler = AssayEpisodes(
         kept,
-        sizes,
-        experiment.episodes.query_size,
-        experiment.episodes.meta_batch_size,
-        settings.seed,
+        drawn.support_sizes,
+        drawn.query_size,
+        drawn.meta_batch_size,
+        experiment.training.seed,
         learner.described_by,
     )
-    validate = None
-    if validation:
-        looked_at = list(validation.values())
-        validate = lambda one: mean_score(one, looked_at, sizes, settings.validation_draws)  # noqa: E731
+    looked_at, draws = list((validation or {}).values()), experiment.training.validation_draws
+    validate = lambda one: mean_score(one, looked_at, drawn.support_sizes, draws)  # noqa: E731
+    compute_features(learner, [*kept, *looked_at], workers)
+    left_out = one_class + [assay.name for assay in small]
+    return _run(
+        experiment,
+        learner,
+        sampler,
+        validate if looked_at else None,
+        (digest(kept), digest(looked_at)),
+        [
+            f"meta-trained on {len(kept)} assays; seed {experiment.training.seed}",
+            "left out, as of one class or too small for an episode: "
+            + (", ".join(left_out) or "none"),
+            "selected by mean ΔAUPRC on validation assays",
+        ],
+        save_dir=save_dir,
+        progress=progress,
+    )
+
+
+def meta_train_images(
+    experiment: Experiment | str,
+    train: Images,
+    validation: Images | None = None,
+    *,
+    n_way: int | None = None,
+    save_dir: str | Path | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> BaseModel:
+    """Meta-train a learner on images: `meta_train` with classes of images in place of assays.
+
+    Parameters
+    ----------
+    experiment : Experiment or str
+        With `shots` in its episodes; or the name of a shipped one, such as `images/maml`. Its
+        encoder is built for the shape of these images.
+    train, validation : Images
+        Of different classes. Without `validation` there is no early stopping.
+    n_way : int, optional
+        Classes of a task, in place of the experiment's.
+    save_dir, device, progress
+        As for `meta_train`.
+
+    Raises
+    ------
+    MolmetaError
+        A class is in both sets; too few classes, or too few images of one; or there are more
+        processes than episodes in a meta-batch.
+    """
+    experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
+    shared = sorted(set(train.names) & set(validation.names if validation else ()))
+    if shared:
+        raise MolmetaError(f"the class {shared[0]} is in both training and validation")
+    drawn = experiment.image_episodes
+    experiment = for_images(experiment, train, n_way)
+    learner = _start(experiment, device)
+    ways: int = experiment.model.target["n_way"]
+    sampler = NWayKShot(
+        train,
+        ways,
+        drawn.shots,
+        drawn.query_shots,
+        drawn.meta_batch_size(ways),
+        experiment.training.seed,
+    )
+
+    def validate(one: Learner) -> float:
+        assert validation is not None
+        draws = experiment.training.validation_draws
+        return mean_accuracy(one, validation, ways, drawn.shots, drawn.query_shots, draws)
+
+    return _run(
+        experiment,
+        learner,
+        sampler,
+        validate if validation else None,
+        (train.digest(), validation.digest() if validation else ""),
+        [
+            f"meta-trained on {train.n_classes} classes of images; seed {experiment.training.seed}",
+            f"selected by mean accuracy on tasks of {validation.n_classes if validation else 0} "
+            "other classes",
+        ],
+        save_dir=save_dir,
+        progress=progress,
+    )
+
+
+def for_images(experiment: Experiment, images: Images, n_way: int | None = None) -> Experiment:
+    """The experiment for images of this shape, and tasks of `n_way` classes."""
+    channels, size = images.pixels.shape[1:3]
+    model = experiment.model
+    encoder = {**model.encoder, "in_channels": channels, "size": size}
+    target = {**model.target, "n_way": n_way or model.target["n_way"]}
+    return replace(experiment, model=replace(model, encoder=encoder, target=target))
+
+
+def _start(experiment: Experiment, device: str) -> Learner:
+    with torch.random.fork_rng():
+        torch.manual_seed(experiment.training.seed)
+        return experiment.model.build().to(resolve(device))
+
+
+def _run(
+    experiment: Experiment,
+    learner: Learner,
+    sampler: Sampler,
+    validate: Validate | None,
+    digests: tuple[str, str],
+    facts: list[str],
+    *,
+    save_dir: str | Path | None,
+    progress: bool | None,
+) -> BaseModel:
+    """Train to the end and, in process 0, write the folder."""
     identity = {
         "model": asdict(experiment.model),
         "episodes": asdict(experiment.episodes),
-        "training data": digest(kept),
-        "validation data": digest((validation or {}).values()),
+        "training data": digests[0],
+        "validation data": digests[1],
     }
-    trainer = MetaTrainer(learner, episodes, settings, validate, identity)
-    compute_features(learner, [*kept, *(validation or {}).values()], workers)
+    trainer = MetaTrainer(learner, sampler, experiment.training, validate, identity)
     folder = None if save_dir is None else Path(save_dir)
     trainer.run(folder and folder / "checkpoint.safetensors", progress)
     if folder is None or rank() > 0:
         return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
     model = save_pretrained(learner, experiment, folder)
     write_atomic(folder / "history.csv", trainer.history_csv().encode())
-    write_atomic(folder / "environment.json", environment_json().encode())
-    card = model_card(
-        model, trainer.history, len(kept), one_class + [assay.name for assay in small]
-    )
-    write_atomic(folder / "README.md", card.encode())
+    environment = environment_json({"training_seconds": round(trainer.seconds, 1)})
+    write_atomic(folder / "environment.json", environment.encode())
+    write_atomic(folder / "README.md", model_card(model, trainer.history, facts).encode())
     return model
 
 
@@ -331,26 +237,3 @@ def digest(assays: Iterable[Assay]) -> str:
         content.update("\n".join([assay.name, *assay.molecules.smiles]).encode())
         content.update(assay.values.tobytes())
     return content.hexdigest()
-
-
-def _flatten(tree: dict[Any, Any], prefix: str = "") -> dict[str, Tensor]:
-    out = {}
-    for key, value in tree.items():
-        if isinstance(value, Tensor):
-            out[f"{prefix}{key}"] = value.detach().cpu().clone().contiguous()
-        else:
-            out |= _flatten(value, f"{prefix}{key}|")
-    return out
-
-
-def _part(tensors: dict[str, Tensor], key: str) -> dict[str, Tensor]:
-    start = f"{key}|"
-    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
-
-
-def _unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    out: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        number_, _, key = name.partition("|")
-        out.setdefault(int(number_), {})[key] = tensor
-    return out

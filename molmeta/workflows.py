@@ -104,7 +104,7 @@ def split_for_training(
     assays, one_class = table.assays, []
     if experiment.model.target["kind"] == "classification":
         assays, one_class = assays.binarise_where_possible(threshold)
-    episodes = experiment.episodes
+    episodes = experiment.assay_episodes
     kept, _ = large_enough(assays.values(), episodes.support_sizes, episodes.query_size)
     if len(kept) < 2:
         raise TooFewMeasurements(

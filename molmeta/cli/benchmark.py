@@ -15,19 +15,37 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="NAME",
-        help="experiments that are shipped, TOML files (both are trained first, on the embedded "
-        "assays) or folders of `molmeta train`; the random forest is always added",
+        help="experiments that are shipped ('all' for each of them), TOML files (both are trained "
+        "first, on the embedded assays) or folders of `molmeta train`; the random forest is "
+        "always added (of images: the nearest neighbour on pixels)",
     )
     verb.add_argument(
         "--data-path",
-        default=options.EMBEDDED,
-        metavar="CSV",
-        help="assays to test on, or 'embedded' for the 8 that are shipped",
+        nargs="+",
+        default=[options.EMBEDDED],
+        metavar="PATH",
+        help="a CSV file of assays to test on, or 'embedded' for the 8 that are shipped",
     )
+    options.images_flag(verb)
     options.table(verb)
     options.threshold_flag(verb)
     verb.add_argument("--support-sizes", nargs="+", type=int, default=[16, 32, 64], metavar="N")
-    verb.add_argument("--draws", type=int, default=10, help="supports of each size and assay")
+    verb.add_argument("--n-way", nargs="+", type=int, metavar="N", help="of images; 5 and 20")
+    verb.add_argument("--shots", nargs="+", type=int, metavar="K", help="of images; 1 and 5")
+    verb.add_argument(
+        "--draws", type=int, help="supports of each size and assay; 10, or 100 of images"
+    )
+    verb.add_argument(
+        "--published-size",
+        action="store_true",
+        help="of images: 64 channels and up to 40,000 steps, as in the papers",
+    )
+    verb.add_argument(
+        "--part",
+        choices=("test", "validation"),
+        default="test",
+        help="'validation' scores what is selected by, so that the test part stays unseen",
+    )
     verb.add_argument("--seed", type=int, default=0, help="of the episodes")
     verb.add_argument("--save-dir", type=Path, default=Path("runs"), help="of trained models")
     verb.add_argument(
@@ -43,25 +61,71 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta benchmark`."""
+    from molmeta.screening import check_output
+
+    inputs = [Path(path) for path in args.data_path if path != options.EMBEDDED]
+    check_output(args.output, inputs, overwrite=args.overwrite)
+    if args.images:
+        print(_images(args))
+    else:
+        print(_assays(args))
+
+
+def _command(args: argparse.Namespace, *more: str) -> str:
+    """What makes these results again."""
+    words = ["molmeta benchmark --learners", *args.learners, *more]
+    return " ".join(words + (["--part", args.part] if args.part != "test" else []))
+
+
+def _assays(args: argparse.Namespace) -> str:
     from molmeta.datasets.chembl import embedded_split
     from molmeta.datasets.table import read_table
-    from molmeta.screening import check_output
+    from molmeta.errors import ConfigError
     from molmeta.studies import Protocol, run_study, write_results
 
-    split = embedded_split()
-    inputs = []
-    if args.data_path != options.EMBEDDED:
-        inputs = [Path(args.data_path)]
+    if args.shots or args.published_size:
+        raise ConfigError("--shots and --published-size are of images; give --images as well")
+    split, path = embedded_split(), options.assay_path(args)
+    if path != options.EMBEDDED:
         table = read_table(
-            args.data_path,
+            path,
             smiles_column=args.smiles_columns,
             target_columns=args.target_columns,
             assay_column=args.assay_column,
         )
-        options.say(f"{args.data_path}: {table.report}")
+        options.say(f"{path}: {table.report}")
         split = split.tested_on(table.assays.binarise(options.threshold(args.threshold)))
-    check_output(args.output, inputs, overwrite=args.overwrite)
-    protocol = Protocol(tuple(args.support_sizes), args.draws, args.seed)
-    scores = run_study(args.learners, split, protocol, args.save_dir, workers=args.workers)
-    command = f"molmeta benchmark --learners {' '.join(args.learners)} --data-path {args.data_path}"
-    print(write_results(scores, args.output, protocol, command, split.test))
+    protocol = Protocol(tuple(args.support_sizes), args.draws or 10, args.seed, args.part)
+    results = run_study(args.learners, split, protocol, args.save_dir, workers=args.workers)
+    sizes = map(str, protocol.support_sizes)
+    command = _command(
+        *(args, "--data-path", path, "--support-sizes", *sizes),
+        *("--draws", str(protocol.draws), "--seed", str(args.seed)),
+    )
+    return write_results(results, args.output, protocol, command, getattr(split, args.part))
+
+
+def _images(args: argparse.Namespace) -> str:
+    from molmeta.image_studies import ImageProtocol, run_image_study, write_image_results
+
+    default = ImageProtocol()
+    protocol = ImageProtocol(
+        n_ways=tuple(args.n_way or default.n_ways),
+        shots=tuple(args.shots or default.shots),
+        draws=args.draws or default.draws,
+        seed=args.seed,
+        part=args.part,
+        full=args.published_size,
+    )
+    paths = options.image_paths(args)
+    results = run_image_study(
+        args.learners, args.images, paths, protocol, args.save_dir, workers=args.workers
+    )
+    command = _command(
+        *(args, "--images", args.images),
+        *(["--data-path", *(Path(path).name for path in paths)] if paths else []),
+        *("--n-way", *map(str, protocol.n_ways), "--shots", *map(str, protocol.shots)),
+        *("--draws", str(protocol.draws), "--seed", str(args.seed)),
+        *(["--published-size"] if args.published_size else []),
+    )
+    return write_image_results(results, args.output, protocol, command, args.images)

@@ -38,6 +38,37 @@ def threshold_flag(verb: argparse._ActionsContainer) -> None:
     )
 
 
+def images_flag(verb: argparse.ArgumentParser) -> None:
+    """Images in place of assays."""
+    verb.add_argument(
+        "--images",
+        metavar="NAME",
+        help="images in place of assays: 'digits' (shipped with scikit-learn), 'omniglot' "
+        "(--data-path: one zip file or folder for folds over its alphabets, or the background "
+        "and the evaluation set) or 'miniimagenet' (--data-path: its folder)",
+    )
+
+
+def assay_path(args: argparse.Namespace) -> str:
+    """The one file of assays.
+
+    Raises
+    ------
+    ConfigError
+        There are several, or an option of images is given.
+    """
+    if args.n_way:
+        raise ConfigError("--n-way is of images; give --images as well")
+    if len(args.data_path) > 1:
+        raise ConfigError(f"--data-path has {len(args.data_path)} files of assays; give one")
+    return args.data_path[0]
+
+
+def image_paths(args: argparse.Namespace) -> tuple[str, ...]:
+    """The files behind `--images`."""
+    return tuple(path for path in args.data_path if path != EMBEDDED)
+
+
 def compute(verb: argparse.ArgumentParser) -> None:
     """Where to compute."""
     verb.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, …")

@@ -1,12 +1,18 @@
-"""Meta-train a learner on assays; the same command goes on with a run that was stopped."""
+"""Meta-train a learner on assays or images; the same command goes on with a run that was stopped."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from molmeta.cli import options
+
+if TYPE_CHECKING:
+    from molmeta.config import Experiment
+    from molmeta.models import BaseModel
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -19,10 +25,13 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument(
         "--data-path",
-        default=options.EMBEDDED,
-        metavar="CSV",
-        help="assays to learn from, or 'embedded' for the 18 + 4 that are shipped",
+        nargs="+",
+        default=[options.EMBEDDED],
+        metavar="PATH",
+        help="a CSV file of assays to learn from, or 'embedded' for the 18 + 4 that are shipped",
     )
+    options.images_flag(verb)
+    verb.add_argument("--n-way", type=int, metavar="N", help="of images: classes of a task")
     options.table(verb)
     options.threshold_flag(verb)
     verb.add_argument(
@@ -47,33 +56,63 @@ def run(args: argparse.Namespace) -> None:
 
 def _train(args: argparse.Namespace) -> None:
     from molmeta.config import load_experiment
-    from molmeta.datasets.chembl import embedded_split
-    from molmeta.datasets.table import read_table
     from molmeta.distributed import rank
-    from molmeta.training import meta_train
-    from molmeta.workflows import split_for_training
 
-    say = options.say if rank() == 0 else lambda text: None
     experiment = load_experiment(args.config)
     changed = {k: getattr(args, k) for k in ("steps", "seed") if getattr(args, k) is not None}
     experiment = replace(experiment, training=replace(experiment.training, **changed))
-    if args.data_path == options.EMBEDDED:
+    say = options.say if rank() == 0 else lambda text: None
+    model = (_on_images if args.images else _on_assays)(args, experiment, say)
+    if rank() == 0:
+        say((args.save_dir / "README.md").read_text(encoding="utf-8"))
+        say(f"{model.experiment.name} is in {args.save_dir}")
+
+
+def _on_assays(
+    args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
+) -> BaseModel:
+    from molmeta.datasets.chembl import embedded_split
+    from molmeta.datasets.table import read_table
+    from molmeta.training import meta_train
+    from molmeta.workflows import split_for_training
+
+    path = options.assay_path(args)
+    if path == options.EMBEDDED:
         train, validation, _ = embedded_split()
     else:
         table = read_table(
-            args.data_path,
+            path,
             smiles_column=args.smiles_columns,
             target_columns=args.target_columns,
             assay_column=args.assay_column,
             policy=experiment.model.policy,
         )
-        say(f"{args.data_path}: {table.report}")
+        say(f"{path}: {table.report}")
         train, validation, one_class = split_for_training(
             table, experiment, args.validation_assays, options.threshold(args.threshold)
         )
         if one_class:
             say(f"{len(one_class)} assays left out, of one class: {', '.join(one_class)}")
-    model = meta_train(experiment, train, validation, save_dir=args.save_dir, device=args.device)
-    if rank() == 0:
-        say((args.save_dir / "README.md").read_text(encoding="utf-8"))
-        say(f"{model.experiment.name} is in {args.save_dir}")
+    return meta_train(experiment, train, validation, save_dir=args.save_dir, device=args.device)
+
+
+def _on_images(
+    args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
+) -> BaseModel:
+    from molmeta.datasets.image_splits import image_splits
+    from molmeta.training import meta_train_images
+
+    splits = image_splits(args.images, options.image_paths(args))
+    train, validation, test, name = splits[0]
+    if len(splits) > 1:
+        say(f"the first of {len(splits)} folds, which leaves {name} for the test")
+    counts = [part.n_classes for part in (train, validation, test)]
+    say("{} classes to learn from, {} to select by, {} left for the test".format(*counts))
+    return meta_train_images(
+        experiment,
+        train,
+        validation,
+        n_way=args.n_way,
+        save_dir=args.save_dir,
+        device=args.device,
+    )

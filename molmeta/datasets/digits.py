@@ -10,6 +10,12 @@ from PIL import Image
 from molmeta.datasets.image_files import check_size, pixels
 from molmeta.images import Images, ImageSplit
 
+# Which bars of a seven-segment display are lit: top, upper left, upper right, middle, lower left,
+# lower right, bottom.
+SEGMENTS = (
+    *("1110111", "0010010", "1011101", "1011011", "0111010"),
+    *("1101011", "1101111", "1010010", "1111111", "1111011"),
+)
 PARTS = {"train": range(4), "validation": range(4, 7), "test": range(7, 10)}
 
 
@@ -23,7 +29,9 @@ def load_digits(size: int = 28) -> Images:
     Returns
     -------
     Images
-        `[1797, 1, size, size]`, 255 is ink; ten classes `0` to `9`, without groups.
+        `[1797, 1, size, size]`, 255 is ink; ten classes `0` to `9`, without groups. Their
+        attributes are made ones, to show zero-shot learning on: the bars of a seven-segment
+        display that make the digit, `[10, 7]`.
     """
     from sklearn import datasets
 
@@ -32,7 +40,9 @@ def load_digits(size: int = 28) -> Images:
     grey = np.round(np.asarray(small).reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     enlarged = [pixels(Image.fromarray(g), size, 1, Image.Resampling.BILINEAR) for g in grey]
     names = tuple(str(digit) for digit in range(10))
-    return Images(np.stack(enlarged), np.asarray(labels, dtype=np.int64), names, ("",) * 10)
+    bars = np.asarray([[float(bar) for bar in lit] for lit in SEGMENTS], dtype=np.float32)
+    labels = np.asarray(labels, dtype=np.int64)
+    return Images(np.stack(enlarged), labels, names, ("",) * 10, bars)
 
 
 def digits_split(size: int = 28) -> ImageSplit:

@@ -37,7 +37,7 @@ class Convolution(nn.Conv2d):
 
 
 def norm_layer(norm: str, width: int) -> nn.Module:
-    """GroupNorm with up to 8 groups of two channels or more, or BatchNorm that keeps no running statistics.
+    """GroupNorm with up to 8 groups of two channels or more, or BatchNorm without running means.
 
     Raises
     ------
@@ -94,5 +94,5 @@ def read_images(x: Inputs, shape: tuple[int, int, int], encoder: nn.Module) -> T
             f"{type(encoder).__name__} reads images as floats [n, {wanted}]; found {found}: build "
             "it with the images' in_channels and size, or load the images at this size"
         )
-    weight = next(encoder.parameters())
+    weight = next(encoder.parameters(), x)
     return x.to(weight.device, weight.dtype)

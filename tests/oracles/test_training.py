@@ -17,7 +17,7 @@ from molmeta.learner import Learner
 from molmeta.learners.maml import anil
 from molmeta.learners.prototypical import prototypical
 from molmeta.sampling import AssayEpisodes
-from molmeta.training import MetaTrainer
+from molmeta.trainer import MetaTrainer
 
 SETTINGS = Training(steps=6, lr=0.01, evaluate_every=3, seed=5)
 

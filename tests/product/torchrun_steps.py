@@ -25,7 +25,7 @@ from molmeta.learners.maml import maml
 from molmeta.learners.prototypical import prototypical
 from molmeta.molecules import Molecules
 from molmeta.sampling import AssayEpisodes
-from molmeta.training import MetaTrainer
+from molmeta.trainer import MetaTrainer
 
 EPISODES = 5  # shares of 3 and 2
 UNCLIPPED = Training(lr=0.01, clip=1e9)
