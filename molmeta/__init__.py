@@ -41,6 +41,7 @@ _PUBLIC = {
     "load_miniimagenet": "datasets.miniimagenet",
     "load_omniglot": "datasets.omniglot",
     "meta_train": "training",
+    "meta_train_images": "training",
     "read_table": "datasets.table",
     "register": "registry",
     "save_assay": "checkpoints",
@@ -82,6 +83,7 @@ __all__ = [
     "load_miniimagenet",
     "load_omniglot",
     "meta_train",
+    "meta_train_images",
     "read_table",
     "register",
     "save_assay",
@@ -116,7 +118,7 @@ if TYPE_CHECKING:
     from molmeta.registry import register
     from molmeta.sampling import AssayEpisodes
     from molmeta.screening import screen
-    from molmeta.training import meta_train
+    from molmeta.training import meta_train, meta_train_images
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,14 +151,14 @@ def image_markdown(scores: pd.DataFrame) -> str:
             if row["learner"] != REFERENCE:
                 ends = ", ".join(f"{100 * row[end]:+.1f}" for end in ("low", "high"))
                 text += f" ({100 * row['difference']:+.1f} [{ends}])"
-            cells.setdefault(row["learner"], []).append(text)
+            cells.setdefault(str(row["learner"]), []).append(text)
     heads = [f"{n_way}-way {k}-shot" for n_way, k in columns]
     lines = [f"| learner | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
     lines += [f"| {name} | {' | '.join(row)} |" for name, row in cells.items()]
     return "\n".join(lines) + "\n"
 
 
-def _of_kind(scores: pd.DataFrame, n_way: int, k: int) -> list[dict[str, Any]]:
+def _of_kind(scores: pd.DataFrame, n_way: int, k: int) -> list[dict[Hashable, Any]]:
     chance, size = scores["prevalence"].sub(1 / n_way).abs() < 1e-9, n_way * k
     part = scores[chance & (scores["support_size"] == size)]
     return summarise(part, REFERENCE, "accuracy").to_dict("records")

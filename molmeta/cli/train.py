@@ -1,4 +1,4 @@
-"""Meta-train a learner on assays or images; the same command goes on with a run that was stopped."""
+"""Meta-train on assays or images; the same command goes on with a run that was stopped."""
 
 from __future__ import annotations
 

@@ -1,0 +1,194 @@
+"""Image benchmarks as a user runs them: digits on a fresh machine, Omniglot from its zip file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from molmeta import from_pretrained, load_experiment
+from molmeta.baselines.nearest_neighbours import tanimoto
+from molmeta.cli.main import main
+from molmeta.config import experiment_names
+from molmeta.datasets.digits import digits_split
+from molmeta.datasets.image_splits import image_splits
+from molmeta.errors import ConfigError, MolmetaError
+from molmeta.evaluation import COLUMNS
+from molmeta.image_sampling import evaluation_images
+from molmeta.image_studies import (
+    ImageProtocol,
+    image_markdown,
+    kinds,
+    published_size,
+    run_image_study,
+)
+from molmeta.scoring import score_images
+from molmeta.training import meta_train, meta_train_images
+
+OMNIGLOT = Path(__file__).parents[3] / "shared" / "data" / "omniglot_images_background_small1.zip"
+EXPERIMENT = """
+[model.learner]
+name = "prototypical"
+
+[model.encoder]
+name = "conv4"
+width = 4
+
+[episodes]
+shots = [1, 2]
+query_shots = 2
+meta_batch_classes = 4
+
+[training]
+steps = 4
+evaluate_every = 2
+validation_draws = 2
+"""
+TINY = ImageProtocol(n_ways=(2,), shots=(1,), query_shots=2, draws=2)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment that trains in a second."""
+    path = tmp_path_factory.mktemp("images") / "tiny.toml"
+    path.write_text(EXPERIMENT)
+    return path
+
+
+def test_digits_are_benchmarked_on_a_fresh_machine(config, tmp_path, capsys):
+    out = tmp_path / "digits.csv"
+    told = tmp_path / "zero_shot.toml"
+    described = 'name = "zero_shot"\ndescription = "attributes"\nwidth = 7'
+    text = EXPERIMENT.replace('name = "prototypical"', described)
+    told.write_text(text.replace("shots = [1, 2]", "shots = [0]"))
+    command = [
+        *("benchmark", "--images", "digits", "--learners", str(config), str(told)),
+        *("--n-way", "2", "3", "--shots", "1", "5", "--draws", "3"),
+        *("--save-dir", str(tmp_path / "runs"), "--output", str(out)),
+    ]
+    assert main(command) == 0
+    scores = pd.read_csv(out)
+    assert list(scores.columns) == COLUMNS
+    assert set(scores["learner"]) == {"tiny", "zero_shot", "nearest_neighbours"}
+    assert set(scores["metric"]) == {"accuracy"} and scores["value"].between(0, 1).all()
+    assert kinds(scores) == [(2, 1), (2, 5), (3, 1), (3, 5)]
+    assert len(scores) == 3 * 4 * 3
+    summary = out.with_suffix(".md").read_text()
+    assert "| tiny |" in summary and "looked at once" in summary and "parameters" in summary
+    assert "--n-way 2 3 --shots 1 5 --draws 3 --seed 0" in summary
+    assert json.loads((tmp_path / "digits.environment.json").read_text())["packages"]["torch"]
+    assert summary.split("\n\n", 2)[2] in capsys.readouterr().out
+
+    (trained,) = (tmp_path / "runs" / "3-way").glob("*/tiny")
+    assert from_pretrained(trained).experiment.model.target["n_way"] == 3
+    assert json.loads((trained / "environment.json").read_text())["training_seconds"] > 0
+    assert "classes of images" in (trained / "README.md").read_text()
+
+    first = scores
+    assert main([*command, "--overwrite"]) == 0  # runs that are there are not trained again
+    pd.testing.assert_frame_equal(pd.read_csv(out), first)
+
+
+def test_the_pixel_neighbour_is_the_most_similar_image():
+    split, n_way = digits_split(), 3
+    results = run_image_study([], "digits", (), replace(TINY, n_ways=(n_way,), draws=5), Path("-"))
+    for draw, value in zip(range(5), results.scores["value"], strict=True):
+        episode = evaluation_images(split.test, n_way, 1, 2, draw)
+        flat = [part.x.flatten(1).double() for part in (episode.query, episode.support)]
+        guess = episode.support.y[tanimoto(*flat).argmax(dim=1)]
+        assert float((guess == episode.query.y).double().mean()) == pytest.approx(value)
+
+
+def test_every_image_experiment_trains_and_scores_on_digits():
+    split = digits_split()
+    for name in experiment_names("images"):
+        experiment = load_experiment(name)
+        assert experiment.name == name.removeprefix("images/")
+        if experiment.training.steps:
+            training = replace(experiment.training, steps=1, validation_draws=1)
+            experiment = replace(experiment, training=training)
+            learner = meta_train_images(experiment, *split[:2], n_way=2, progress=False).learner
+            (score,) = score_images(learner, split.test, "digits", 2, [1], 2, draws=1)
+            assert score.support_size == 2 and score.prevalence == 0.5
+    assert published_size(experiment).training.steps == 40_000
+
+
+def test_zero_shot_is_asked_the_same_queries():
+    digits = digits_split().test
+    shown, told = (
+        evaluation_images(digits, 3, 5, 2, 0, described=described) for described in (False, True)
+    )
+    np.testing.assert_array_equal(shown.query.x, told.query.x)
+    np.testing.assert_array_equal(shown.query.y, told.query.y)
+    assert digits.attributes is not None
+    assert told.support.x.shape == (3, 7)
+    names = [digits.names[i] for i in range(3)]
+    for row, name in zip(told.support.x, shown.task.split(", "), strict=True):
+        np.testing.assert_array_equal(row, digits.attributes[names.index(name)])
+
+
+def test_molecules_and_images_are_not_mixed_up(config):
+    split = digits_split()
+    with pytest.raises(ConfigError, match=r"'prototypical' is for molecules.*images/prototypical"):
+        meta_train_images("prototypical", split.train)
+    with pytest.raises(ConfigError, match="'maml' is for images"):
+        meta_train("images/maml", {})  # type: ignore[arg-type]
+    with pytest.raises(MolmetaError, match="class 0 is in both"):
+        meta_train_images(str(config), split.train, split.train)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--images", "cats"], "there is no image data set 'cats'"),
+        (["--images", "digits", "--data-path", "x.zip"], "digits is read from 0 paths; found 1"),
+        (["--images", "omniglot"], "omniglot is read from 1 or 2 paths; found 0"),
+        (["--images", "omniglot", "--data-path", "none.zip"], "no zip file or folder none.zip"),
+        (["--images", "digits", "--n-way", "4"], "there are 3 classes of images"),
+        (["--shots", "1"], "--shots and --published-size are of images"),
+        (["--n-way", "5"], "--n-way is of images"),
+        (["--data-path", "a.csv", "b.csv"], "2 files of assays"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(arguments, said, tmp_path, capsys):
+    command = ["benchmark", "--learners", "prototypical", "--output", str(tmp_path / "out.csv")]
+    assert main([*command, *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_on_images_by_command(config, tmp_path, capsys):
+    command = ["train", "--config", str(config), "--images", "digits", "--n-way", "3"]
+    assert main([*command, "--save-dir", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    said = capsys.readouterr().err
+    assert "4 classes to learn from, 3 to select by, 3 left for the test" in said
+    assert from_pretrained(tmp_path / "run").experiment.model.target["n_way"] == 3
+
+
+def test_figures_of_the_table():
+    rows = [
+        ("nearest_neighbours", "A", 5, 0, "accuracy", 0.5, 0.2),
+        ("nearest_neighbours", "B", 5, 0, "accuracy", 0.7, 0.2),
+        ("maml", "A", 5, 0, "accuracy", 0.75, 0.2),
+        ("maml", "B", 5, 0, "accuracy", 0.75, 0.2),
+    ]
+    table = image_markdown(pd.DataFrame(rows, columns=COLUMNS))
+    assert "| learner | 5-way 1-shot |" in table
+    assert "| nearest_neighbours | 60.0 |" in table
+    assert "| maml | 75.0 (+15.0 [+5.0, +25.0]) |" in table
+
+
+@pytest.mark.skipif(not OMNIGLOT.exists(), reason="needs the shared Omniglot set")
+def test_omniglot_tests_every_alphabet_once(tmp_path):
+    protocol = replace(TINY, n_ways=(5,), shots=(1, 5), draws=20)
+    results = run_image_study([], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
+    assert results.scores["task"].nunique() == 5
+    accuracy = results.scores.groupby("support_size")["value"].mean()
+    assert 0.3 < accuracy[5] < accuracy[25] < 0.9  # far above chance, far below a learner
+    with pytest.raises(ConfigError, match="reads attributes"):
+        run_image_study(["zero_shot"], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
+    assert len(image_splits("omniglot", (str(OMNIGLOT),))) == 5
