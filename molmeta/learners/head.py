@@ -20,3 +20,15 @@ def linear_head(encoder: nn.Module, target: Target) -> nn.Module:
     """A linear layer on vectors of length one."""
     dim: int = encoder.dim  # type: ignore[assignment]
     return nn.Sequential(UnitLength(), nn.Linear(dim, target.width))
+
+
+def step_sizes(network: nn.Module, inner_lr: float, head_lr: float | None) -> dict[str, float]:
+    """The step size of each parameter tensor: `head_lr` for the network's last module, its head.
+
+    A head on vectors of length one needs steps some hundred times as long as the layers below it.
+    """
+    rates = {name: inner_lr for name, _ in network.named_parameters()}
+    if head_lr is not None:
+        last = [name for name, _ in network.named_children()][-1]
+        rates |= {name: head_lr for name in rates if name.startswith(f"{last}.")}
+    return rates

@@ -9,7 +9,7 @@ from torch.func import functional_call
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target
 from molmeta.functional import gradient_steps
 from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
-from molmeta.learners.head import linear_head
+from molmeta.learners.head import linear_head, step_sizes
 
 
 class MAML(Learner):
@@ -43,6 +43,8 @@ class MAML(Learner):
         FOMAML.
     learn_inner_lr : bool
         One learned rate a parameter tensor (Li et al. 2017, in the coarse form), starting at α.
+    head_lr : float, optional
+        α of the network's last module, where it is not that of the rest.
 
     Differences from the paper
     --------------------------
@@ -60,16 +62,19 @@ class MAML(Learner):
         inner_steps: int = 5,
         first_order: bool = False,
         learn_inner_lr: bool = False,
+        head_lr: float | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.inner_steps = inner_steps
         self.first_order = first_order
-        rates = {name: torch.tensor(inner_lr) for name, _ in network.named_parameters()}
-        self.inner_lr = inner_lr
+        self.step_sizes = step_sizes(network, inner_lr, head_lr)
         self.log_rates = (
             nn.ParameterDict(
-                {name.replace(".", "/"): nn.Parameter(r.log()) for name, r in rates.items()}
+                {
+                    name.replace(".", "/"): nn.Parameter(torch.tensor(rate).log())
+                    for name, rate in self.step_sizes.items()
+                }
             )
             if learn_inner_lr
             else None
@@ -102,7 +107,7 @@ class MAML(Learner):
         if self.log_rates is not None:
             return {name.replace("/", "."): log.exp() for name, log in self.log_rates.items()}
         return {
-            name: torch.full((), self.inner_lr, device=p.device, dtype=p.dtype)
+            name: torch.full((), self.step_sizes[name], device=p.device, dtype=p.dtype)
             for name, p in self.network.named_parameters()
         }
 

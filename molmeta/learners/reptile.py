@@ -9,7 +9,7 @@ from torch.func import functional_call
 from molmeta.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
 from molmeta.errors import ConfigError
 from molmeta.learner import Learner, State, label_scale, scaled, unscaled
-from molmeta.learners.head import linear_head
+from molmeta.learners.head import linear_head, step_sizes
 
 EPSILON = 1e-8
 
@@ -55,6 +55,8 @@ class Reptile(Learner):
         all, where the episode has fewer.
     optimiser : str
         `sgd` or `adam`.
+    head_lr : float, optional
+        Step size of the network's last module, where it is not that of the rest.
     """
 
     targets = (Classification, Regression)
@@ -69,12 +71,14 @@ class Reptile(Learner):
         test_steps: int = 10,
         batch_size: int = 16,
         optimiser: str = "sgd",
+        head_lr: float | None = None,
     ) -> None:
         super().__init__()
         if optimiser not in ("sgd", "adam"):
             raise ConfigError(f"there is no inner optimiser '{optimiser}'; there is: adam, sgd")
         self.network = network
-        self.inner_lr, self.inner_steps, self.test_steps = inner_lr, inner_steps, test_steps
+        self.step_sizes = step_sizes(network, inner_lr, head_lr)
+        self.inner_steps, self.test_steps = inner_steps, test_steps
         self.batch_size, self.optimiser = batch_size, optimiser
 
     def adapt(self, support: Examples) -> State:
@@ -119,7 +123,7 @@ class Reptile(Learner):
             grads = torch.func.grad(inner_loss)(parameters)
             if self.optimiser == "adam":
                 grads, second = _adam(grads, second, step)
-            parameters = {n: p - self.inner_lr * grads[n] for n, p in parameters.items()}
+            parameters = {n: p - self.step_sizes[n] * grads[n] for n, p in parameters.items()}
         return parameters
 
 
