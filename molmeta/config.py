@@ -95,6 +95,9 @@ class Training:
         Episodes for each validation assay and support size.
     seed : int
         Of weights, episodes and dropout.
+    encoder_from : str
+        An experiment that is trained first, on the same data: the encoder begins with its weights.
+        For learners that find nothing to tell apart in the vectors of a random encoder.
     """
 
     steps: int = 600
@@ -105,6 +108,7 @@ class Training:
     patience: int = 6
     validation_draws: int = 3
     seed: int = 0
+    encoder_from: str = ""
 
 
 @dataclass(frozen=True)

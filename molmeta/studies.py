@@ -182,13 +182,16 @@ def costs_table(costs: pd.DataFrame) -> str:
 
 
 def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
-    """What a model took to train, by its folder; nothing, where it has none."""
+    """What a model took to train, its encoder included, by its folder; 0 where it has none."""
     row: dict[str, Any] = {"learner": model.experiment.name, "steps": 0, "seconds": 0.0}
     row["parameters"] = sum(p.numel() for p in model.learner.parameters())
     if (folder / "history.csv").exists():
         row["steps"] = int(pd.read_csv(folder / "history.csv")["step"].max())
-        environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-        row["seconds"] = environment.get("training_seconds", 0.0)
+    for path in (folder / "environment.json", folder / "encoder" / "environment.json"):
+        if path.exists():
+            row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
+                "training_seconds", 0
+            )
     return pd.DataFrame([row])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
@@ -15,10 +15,10 @@ from molmeta.checkpoints import save_pretrained, tensors_sha256, write_atomic
 from molmeta.config import Experiment, load_experiment
 from molmeta.device import resolve
 from molmeta.distributed import rank
-from molmeta.errors import MolmetaError, TooFewMeasurements
+from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
 from molmeta.image_sampling import NWayKShot
 from molmeta.images import Images
-from molmeta.learner import Learner
+from molmeta.learner import Embedded, Learner
 from molmeta.models import BaseModel
 from molmeta.sampling import AssayEpisodes, large_enough
 from molmeta.scoring import mean_accuracy, mean_score
@@ -79,7 +79,17 @@ def meta_train(
             f"{drawn.query_size} measurements of an episode; lower support_sizes or "
             "query_size in the configuration"
         )
-    learner = _start(experiment, device)
+    learner = _start(
+        experiment,
+        device,
+        lambda name: meta_train(
+            *(name, train, validation),
+            save_dir=_encoder_folder(save_dir),
+            device=device,
+            workers=workers,
+            progress=progress,
+        ),
+    )
     sampler = AssayEpisodes(
         kept,
         drawn.support_sizes,
@@ -145,8 +155,18 @@ def meta_train_images(
         raise MolmetaError(f"the class {shared[0]} is in both training and validation")
     drawn = experiment.image_episodes
     experiment = for_images(experiment, train, n_way)
-    learner = _start(experiment, device)
     ways: int = experiment.model.target["n_way"]
+    learner = _start(
+        experiment,
+        device,
+        lambda name: meta_train_images(
+            *(name, train, validation),
+            n_way=ways,
+            save_dir=_encoder_folder(save_dir),
+            device=device,
+            progress=progress,
+        ),
+    )
     sampler = NWayKShot(
         train,
         ways,
@@ -186,10 +206,36 @@ def for_images(experiment: Experiment, images: Images, n_way: int | None = None)
     return replace(experiment, model=replace(model, encoder=encoder, target=target))
 
 
-def _start(experiment: Experiment, device: str) -> Learner:
+def _start(experiment: Experiment, device: str, train: Callable[[str], BaseModel]) -> Learner:
+    """A new learner; its encoder is that of `encoder_from`, which `train` trains, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        The other experiment has another encoder.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(experiment.training.seed)
-        return experiment.model.build().to(resolve(device))
+        learner = experiment.model.build().to(resolve(device))
+    name = experiment.training.encoder_from
+    if not name:
+        return learner
+    trained = train(name)
+    if not isinstance(learner, Embedded) or not isinstance(trained.learner, Embedded):
+        raise ConfigError(
+            f"'{experiment.name}' and '{name}' (its encoder_from) must be learners on an encoder"
+        )
+    if trained.experiment.model.encoder != experiment.model.encoder:
+        raise ConfigError(
+            f"'{experiment.name}' has the encoder {experiment.model.encoder}, '{name}' (its "
+            f"encoder_from) {trained.experiment.model.encoder}; give both the same"
+        )
+    learner.encoder.load_state_dict(trained.learner.encoder.state_dict())
+    return learner
+
+
+def _encoder_folder(save_dir: str | Path | None) -> Path | None:
+    return None if save_dir is None else Path(save_dir) / "encoder"
 
 
 def _run(

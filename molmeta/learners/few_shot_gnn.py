@@ -79,7 +79,7 @@ class FewShotGNN(Learner):
         """One graph a query, `[n, S + 1, ·]`; the query is its last node."""
         n_way = state["y"].shape[1]
         support = torch.cat([state["x"], state["y"]], dim=1).expand(len(x), -1, -1)
-        query = torch.cat([x, torch.full((len(x), n_way), 1 / n_way).to(x)], dim=1)
+        query = torch.cat([x, x.new_full((len(x), n_way), 1 / n_way)], dim=1)
         nodes = torch.cat([support, query.unsqueeze(1)], dim=1)
         for compare, mix, norm in zip(self.compare, self.mix, self.norms, strict=False):
             messages = torch.cat([nodes, compare(nodes) @ nodes], dim=2)

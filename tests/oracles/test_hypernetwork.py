@@ -1,0 +1,111 @@
+"""The task-conditioned hypernetwork equals slow code: a row, a unit and a class at a time."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from molmeta.episode import Classification, Examples
+from molmeta.learners.hypernetwork import HyperNetwork
+
+DIM, HIDDEN, EMBEDDING, RANK = 3, 5, 4, 2
+EXACT = {"rtol": 1e-9, "atol": 1e-9}
+
+
+def layer_norm(v: list[float], norm: nn.LayerNorm) -> list[float]:
+    """Centre, scale, then the learned weights."""
+    mean = sum(v) / len(v)
+    spread = math.sqrt(sum((one - mean) ** 2 for one in v) / len(v) + norm.eps)
+    pairs = zip(norm.weight.tolist(), norm.bias.tolist(), strict=True)
+    return [a * (one - mean) / spread + b for one, (a, b) in zip(v, pairs, strict=True)]
+
+
+def linear(layer: nn.Linear, v: list[float]) -> list[float]:
+    """One output at a time; a layer without bias has none."""
+    bias = [0.0] * layer.out_features if layer.bias is None else layer.bias.tolist()
+    return [
+        sum(w * one for w, one in zip(row, v, strict=True)) + b
+        for row, b in zip(layer.weight.tolist(), bias, strict=True)
+    ]
+
+
+def case(n_way: int) -> tuple[HyperNetwork, Examples, Tensor]:
+    learner = HyperNetwork(DIM, HIDDEN, EMBEDDING, RANK).double()
+    with torch.no_grad():  # away from the start, where norms do nothing and the classifier is small
+        for p in learner.parameters():
+            p.copy_(torch.randn_like(p))
+    y = torch.cat([torch.arange(n_way), torch.zeros(3, dtype=torch.long)])  # classes of unlike size
+    x = torch.randn(len(y), DIM, dtype=torch.float64)
+    return learner, Examples(x, y, Classification(n_way)), torch.randn(6, DIM, dtype=torch.float64)
+
+
+def by_hand(learner: HyperNetwork, support: Examples, query: Tensor) -> tuple[dict, list]:
+    """The generated weights and the scores, from the equations of the docstring."""
+    first, norm = learner.embed
+    assert isinstance(first, nn.Linear) and isinstance(norm, nn.LayerNorm)
+    u = [layer_norm(linear(first, row), norm) for row in support.x.tolist()]
+    n_way = support.target.width
+    e = []
+    for k in range(n_way):
+        mine = [row for row, label in zip(u, support.y.tolist(), strict=True) if label == k]
+        e.append([sum(column) / len(mine) for column in zip(*mine, strict=True)])
+    z = [sum(column) / n_way for column in zip(*e, strict=True)]
+
+    kernel = []
+    for i in range(HIDDEN):
+        w_i = learner.rows.weight[i * RANK : (i + 1) * RANK].tolist()
+        b_i = learner.rows.bias[i * RANK : (i + 1) * RANK].tolist()
+        a_i = [sum(w * one for w, one in zip(row, z, strict=True)) + b
+               for row, b in zip(w_i, b_i, strict=True)]  # fmt: skip
+        kernel.append(linear(learner.kernel, a_i))
+    made = {
+        "kernel": kernel,
+        "bias": linear(learner.bias, z),
+        "weights": [linear(learner.weights, e_k) for e_k in e],
+        "offsets": [linear(learner.offset, e_k)[0] for e_k in e],
+    }
+    scores = []
+    for x in query.tolist():
+        before = [
+            sum(w * one for w, one in zip(row, x, strict=True)) + b
+            for row, b in zip(kernel, made["bias"], strict=True)
+        ]
+        h = layer_norm([max(one, 0.0) for one in before], learner.norm)
+        scores.append(
+            [
+                sum(w * one for w, one in zip(row, h, strict=True)) + beta
+                for row, beta in zip(made["weights"], made["offsets"], strict=True)
+            ]
+        )
+    return made, scores
+
+
+@pytest.mark.parametrize("n_way", [2, 5])
+def test_generated_weights_and_scores_by_hand(n_way):
+    learner, support, query = case(n_way)
+    made, scores = by_hand(learner, support, query)
+    state = learner.adapt(support)
+    assert set(state) == set(made)
+    for name, expected in made.items():
+        found = torch.tensor(expected, dtype=torch.float64)
+        torch.testing.assert_close(state[name], found, **EXACT)
+    expected = torch.tensor(scores, dtype=torch.float64)
+    torch.testing.assert_close(learner(query, state), expected, **EXACT)
+
+
+def test_another_support_makes_another_hidden_layer():
+    learner, support, _ = case(2)
+    other = Examples(support.x + 1, support.y, support.target)
+    first, second = learner.adapt(support), learner.adapt(other)
+    for name in first:
+        assert (first[name] - second[name]).abs().max() > 1e-3, name
+
+
+def test_the_classifier_starts_with_the_variance_of_a_usual_layer():
+    torch.manual_seed(0)
+    learner = HyperNetwork(16, hidden=64, embedding=32)
+    e = learner.embed(torch.randn(400, 16))
+    assert 0.8 < float(learner.weights(e).detach().var() * 64) < 1.25
