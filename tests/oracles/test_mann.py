@@ -1,0 +1,188 @@
+"""MANN equals a slow numpy MANN, step by step: reads, usage, writes, and delayed labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from molmeta.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.learners.mann import MANN, least
+
+DIM, HIDDEN, SLOTS, WIDTH, HEADS = 3, 5, 7, 4, 2
+EXACT = {"rtol": 1e-9, "atol": 1e-9}
+TARGETS = [Classification(2), Classification(3), Regression()]
+
+
+def sigmoid(v: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-v))
+
+
+class Slow:
+    """One sequence, one head and one slot at a time; state by the names of the learner's."""
+
+    def __init__(self, learner: MANN) -> None:
+        self.w = {name: p.detach().numpy() for name, p in learner.named_parameters()}
+        self.memory = np.zeros((SLOTS, WIDTH))
+        self.read = np.zeros((HEADS, SLOTS))
+        self.found = np.zeros((HEADS, WIDTH))
+        self.usage = np.zeros(SLOTS)
+        self.hidden = np.zeros(HIDDEN)
+        self.cell = np.zeros(HIDDEN)
+        self.before = np.zeros(learner.label_width)
+
+    def lstm(self, x: np.ndarray) -> None:
+        w = self.w
+        total = w["controller.weight_ih"] @ x + w["controller.bias_ih"]
+        total = total + w["controller.weight_hh"] @ self.hidden + w["controller.bias_hh"]
+        i, f, g, o = total.reshape(4, HIDDEN)  # torch's order of gates
+        self.cell = sigmoid(f) * self.cell + sigmoid(i) * np.tanh(g)
+        self.hidden = sigmoid(o) * np.tanh(self.cell)
+
+    def least_used(self) -> list[int]:
+        """The R rows of least usage; the first of those that tie."""
+        left, chosen = list(range(SLOTS)), []
+        for _ in range(HEADS):
+            best = min(left, key=lambda row: (self.usage[row], row))
+            chosen.append(best)
+            left.remove(best)
+        return chosen
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        """Read, then write; the output."""
+        w = self.w
+        self.lstm(np.concatenate([x, self.before, self.found.ravel()]))
+        keys = np.tanh(w["key.weight"] @ self.hidden + w["key.bias"]).reshape(HEADS, WIDTH)
+        gates = sigmoid(w["gate.weight"] @ self.hidden + w["gate.bias"])
+        strength = np.exp(w["log_strength"])
+
+        read = np.zeros((HEADS, SLOTS))
+        found = np.zeros((HEADS, WIDTH))
+        for r in range(HEADS):
+            cosine = np.zeros(SLOTS)
+            for i in range(SLOTS):
+                length = np.linalg.norm(keys[r]) * np.linalg.norm(self.memory[i])
+                cosine[i] = keys[r] @ self.memory[i] / length if length else 0.0
+            weights = np.exp(strength * cosine)
+            read[r] = weights / weights.sum()
+            for i in range(SLOTS):
+                found[r] += read[r, i] * self.memory[i]
+
+        least_used = self.least_used()
+        memory = self.memory.copy()
+        memory[least_used] = 0
+        usage = 0.95 * self.usage
+        for r in range(HEADS):
+            fresh = np.array([float(i in least_used) for i in range(SLOTS)])
+            write = gates[r] * self.read[r] + (1 - gates[r]) * fresh
+            for i in range(SLOTS):
+                memory[i] += write[i] * keys[r]
+                usage[i] += read[r, i] + write[i]
+        self.memory, self.usage, self.read, self.found = memory, usage, read, found
+        seen = np.concatenate([self.hidden, found.ravel()])
+        return w["output.weight"] @ seen + w["output.bias"]
+
+    def run(self, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """A sequence; the label of an input is shown with the next input."""
+        outputs = []
+        for row, label in zip(x, labels, strict=True):
+            outputs.append(self.step(row))
+            self.before = label
+        return np.stack(outputs)
+
+
+def learner_for(target: Target) -> MANN:
+    label_width = target.n_way if isinstance(target, Classification) else 1
+    return MANN(DIM, target.width, label_width, HIDDEN, SLOTS, WIDTH, HEADS).double()
+
+
+def examples(n: int, target: Target) -> Examples:
+    if isinstance(target, Classification):
+        y = torch.arange(n) % target.n_way
+    else:
+        y = 6 + 2 * torch.randn(n, dtype=torch.float64)
+    return Examples(torch.randn(n, DIM, dtype=torch.float64), y, target)
+
+
+def shown(part: Examples, support: Examples) -> np.ndarray:
+    """Labels as the controller reads them: one-hot, or on the support's scale."""
+    if isinstance(part.target, Classification):
+        return np.eye(part.target.n_way)[part.y.numpy()]
+    known = support.y.numpy()
+    return ((part.y.numpy() - known.mean()) / known.std())[:, None]
+
+
+@pytest.fixture(params=TARGETS, ids=str)
+def target(request) -> Target:
+    return request.param
+
+
+def test_state_after_every_step(target):
+    learner, support = learner_for(target), examples(9, target)
+    labels = shown(support, support)
+    for length in range(len(labels) + 1):
+        slow = Slow(learner)
+        if length:
+            slow.run(support.x.numpy()[:length], labels[:length])
+        x, y = support.x[:length].unsqueeze(0), torch.from_numpy(labels[:length]).unsqueeze(0)
+        state = learner.run(x, y)[1] if length else learner.start(1)
+        for name, tensor in state.items():
+            expected = torch.from_numpy(np.asarray(getattr(slow, name)))
+            torch.testing.assert_close(tensor[0].detach(), expected, **EXACT, msg=name)
+    assert np.abs(slow.memory).sum(axis=1).min() > 0  # every slot was written, some twice
+
+
+def test_queries_read_and_do_not_write(target):
+    learner, support, query = learner_for(target), examples(9, target), examples(4, target)
+    state = learner.adapt(support)
+    kept = {name: tensor.clone() for name, tensor in state.items()}
+    expected = []
+    for x in query.x.numpy():  # each from the memory that the support left
+        slow = Slow(learner)
+        slow.run(support.x.numpy(), shown(support, support))
+        expected.append(slow.step(x))
+    expected = np.stack(expected)
+    if isinstance(target, Regression):
+        mean, spread = support.y.numpy().mean(), support.y.numpy().std()
+        expected = expected * np.array([spread, 1]) + np.array([mean, 2 * np.log(spread)])
+    found = learner(query.x, state)
+    torch.testing.assert_close(found.detach(), torch.from_numpy(expected), **EXACT)
+    for name, tensor in state.items():
+        assert torch.equal(tensor, kept[name]), name
+
+
+def test_the_loss_of_a_sequence(target):
+    """All of support and query in one sequence, each step's loss, labels on one scale."""
+    learner = learner_for(target)
+    episode = Episode(examples(6, target), examples(3, target))
+    slow, parts = Slow(learner), (episode.support, episode.query)
+    labels = np.concatenate([shown(part, episode.support) for part in parts])
+    outputs = slow.run(np.concatenate([part.x.numpy() for part in parts]), labels)
+    if isinstance(target, Classification):
+        chosen = outputs[np.arange(len(labels)), labels.argmax(axis=1)]
+        losses = np.log(np.exp(outputs).sum(axis=1)) - chosen
+    else:
+        mean, log_var = outputs.T
+        losses = 0.5 * (log_var + (labels[:, 0] - mean) ** 2 / np.exp(log_var))
+    found = float(learner.loss(episode).detach())
+    assert found == pytest.approx(losses.mean(), abs=1e-9)
+    other = Episode(examples(6, target), examples(3, target))
+    both = float(learner.meta_loss([episode, other]).detach())
+    assert both == pytest.approx((found + float(learner.loss(other).detach())) / 2, abs=1e-9)
+
+
+def test_the_label_is_seen_one_step_late():
+    """The output of a step does not change with its own label, and does with the one before."""
+    learner = learner_for(Classification(2))
+    x, y = torch.randn(1, 3, DIM).double(), torch.eye(2).double()[[0, 1, 0]].unsqueeze(0)
+    outputs = learner.run(x, y)[0]
+    flipped = y.clone()
+    flipped[0, 1] = y[0, 0]
+    again = learner.run(x, flipped)[0]
+    torch.testing.assert_close(again[0, :2], outputs[0, :2], **EXACT)
+    assert (again[0, 2] - outputs[0, 2]).abs().max() > 1e-4
+
+
+def test_rows_that_tie_are_taken_by_index():
+    usage = torch.tensor([[0.5, 0.0, 0.2, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]])
+    assert least(usage, 2).tolist() == [[0, 1, 0, 1, 0], [1, 1, 0, 0, 0]]
