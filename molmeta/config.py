@@ -95,6 +95,8 @@ class Training:
         Episodes for each validation assay and support size.
     seed : int
         Of weights, episodes and dropout.
+    encoder_lr : float, optional
+        The encoder's own rate, in place of `lr`; 0 keeps it as it is.
     encoder_from : str
         An experiment that is trained first, on the same data: the encoder begins with its weights.
         For learners that find nothing to tell apart in the vectors of a random encoder.
@@ -108,6 +110,7 @@ class Training:
     patience: int = 6
     validation_draws: int = 3
     seed: int = 0
+    encoder_lr: float | None = None
     encoder_from: str = ""
 
 

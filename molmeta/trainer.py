@@ -34,7 +34,7 @@ from molmeta.distributed import (
 )
 from molmeta.episode import Episode
 from molmeta.errors import CheckpointError, ConfigError
-from molmeta.learner import Learner
+from molmeta.learner import Embedded, Learner
 from molmeta.seeds import number
 
 Validate = Callable[[Learner], float]
@@ -102,9 +102,7 @@ class MetaTrainer:
         identity = {**asdict(settings), **(identity or {})}
         self.identity: dict[str, Any] = json.loads(json.dumps(identity))
         self.device = learner.device
-        self.optimiser = torch.optim.AdamW(
-            learner.parameters(), lr=settings.lr, weight_decay=settings.weight_decay
-        )
+        self.optimiser = _optimiser(learner, settings)
         self.step = 0
         self.seconds = 0.0  # of all sittings up to the last look
         self.history: list[dict[str, float]] = []
@@ -153,7 +151,7 @@ class MetaTrainer:
                 if checkpoint is not None and rank() == 0:
                     self.save(checkpoint)
         self.learner.load_state_dict(self.best)
-        return self.learner.eval()
+        return self.learner.requires_grad_(True).eval()
 
     def train_step(self) -> float:
         """One meta-batch, this process's share of it; returns the loss of the whole."""
@@ -237,6 +235,23 @@ class MetaTrainer:
     def history_csv(self) -> str:
         """Step, mean loss since the last look, and validation score of every look."""
         return pd.DataFrame(self.history).to_csv(index=False, lineterminator="\n")
+
+
+def _optimiser(learner: Learner, settings: Training) -> torch.optim.AdamW:
+    """AdamW; the encoder's weights in a group of their own, or held fast, where that is asked."""
+    groups: list[dict[str, Any]] = [{"params": list(learner.parameters())}]
+    if settings.encoder_lr is not None:
+        if not isinstance(learner, Embedded):
+            raise ConfigError(
+                f"encoder_lr is for learners on an encoder, not {type(learner).__name__}"
+            )
+        inner = set(learner.encoder.parameters())
+        learner.encoder.requires_grad_(settings.encoder_lr > 0)
+        groups = [
+            {"params": [p for p in learner.parameters() if p not in inner]},
+            {"params": list(learner.encoder.parameters()), "lr": settings.encoder_lr},
+        ]
+    return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
 
 
 def _flatten(tree: dict[Any, Any], prefix: str = "") -> dict[str, Tensor]:
