@@ -86,7 +86,8 @@ def run_image_study(
     data, paths
         As for `image_splits`.
     save_dir : Path
-        Trained models, `<n_way>-way/<split>/<learner>`; runs that are there are taken up.
+        Trained models, `<n_way>-way/<split>/<learner>`; runs that are there are taken up. A
+        learner whose weights do not depend on n_way is trained once, on the largest.
     workers : int
         Processes; a learner is trained and scored in one, with one thread.
 
@@ -103,12 +104,27 @@ def run_image_study(
             for k in protocol.shots:
                 evaluation_images(getattr(split, protocol.part), n_way, k, protocol.query_shots, 0)
     jobs = [
-        (name, (data, paths, fold), n_way, protocol, save_dir, progress)
-        for n_way in protocol.n_ways
+        (name, (data, paths, fold), n_ways, protocol, save_dir, progress)
         for name in names
+        for n_ways in trained_together(load_experiment(name), protocol.n_ways)
         for fold in range(len(splits))
     ]
     return run_jobs(_train_and_score, jobs, workers)
+
+
+def trained_together(experiment: Experiment, n_ways: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The kinds of task that one trained learner takes.
+
+    All, where no weight's shape depends on the number of classes: such a learner is trained once,
+    on tasks of the most classes, which serve those of fewer as well (Snell et al. 2017, section
+    3.1). Else each kind has a learner of its own.
+    """
+    shapes = set()
+    for n_way in n_ways:
+        target = {**experiment.model.target, "n_way": n_way}
+        weights = replace(experiment.model, target=target).build().state_dict()
+        shapes.add(tuple((name, tuple(tensor.shape)) for name, tensor in weights.items()))
+    return [n_ways] if len(shapes) == 1 else [(n_way,) for n_way in n_ways]
 
 
 def write_image_results(
@@ -125,7 +141,9 @@ def write_image_results(
         f"Accuracy in %, mean over {protocol.draws} tasks of each kind on each of {tasks} "
         f"{protocol.part} sets (seed {protocol.seed}, {protocol.query_shots} queries a class); in "
         f"brackets the difference to {REFERENCE} (most similar image, Tanimoto on pixels) on the "
-        f"same tasks, with its 95 % bootstrap interval over the sets. {looks}\n\n"
+        f"same tasks, with its 95 % bootstrap interval over the sets. {looks} Learners whose "
+        "weights do not depend on the number of classes were trained once, on tasks of the most "
+        "classes.\n\n"
         f"{image_markdown(results.scores)}\n{costs_table(results.costs)}"
     )
     if data == "omniglot":
@@ -226,35 +244,40 @@ def published_size(experiment: Experiment) -> Experiment:
 def _train_and_score(
     name: str,
     source: tuple[str, tuple[str, ...], int],
-    n_way: int,
+    n_ways: tuple[int, ...],
     protocol: ImageProtocol,
     save_dir: Path,
     progress: bool | None,
 ) -> Results:
+    """Train one learner on the tasks of the most classes, score it on all of `n_ways`."""
     data, paths, fold = source
     split, experiment = image_splits(data, paths)[fold], load_experiment(name)
-    folder = save_dir / f"{n_way}-way" / split.name / experiment.name
+    most = max(n_ways)
+    folder = save_dir / f"{most}-way" / split.name / experiment.name
     if experiment.training.steps:
         model = meta_train_images(
             published_size(experiment) if protocol.full else experiment,
             split.train,
             split.validation,
-            n_way=n_way,
+            n_way=most,
             save_dir=folder,
             progress=progress,
         )
     else:
-        experiment = for_images(experiment, split.test, n_way)
+        experiment = for_images(experiment, split.test, most)
         model = BaseModel(experiment.model.build(), experiment, "")
-    rows = score_images(
-        model.learner,
-        getattr(split, protocol.part),
-        split.name,
-        n_way,
-        protocol.shots,
-        protocol.query_shots,
-        protocol.draws,
-        protocol.seed,
-    )
-    scores = pd.DataFrame([(experiment.name, *row) for row in rows], columns=COLUMNS)
-    return Results(scores, cost(model, folder))
+    rows = [
+        (experiment.name, *row)
+        for n_way in n_ways
+        for row in score_images(
+            model.learner,
+            getattr(split, protocol.part),
+            split.name,
+            n_way,
+            protocol.shots,
+            protocol.query_shots,
+            protocol.draws,
+            protocol.seed,
+        )
+    ]
+    return Results(pd.DataFrame(rows, columns=COLUMNS), cost(model, folder))

@@ -25,6 +25,7 @@ from molmeta.image_studies import (
     kinds,
     published_size,
     run_image_study,
+    trained_together,
 )
 from molmeta.scoring import score_images
 from molmeta.training import meta_train, meta_train_images
@@ -83,6 +84,7 @@ def test_digits_are_benchmarked_on_a_fresh_machine(config, tmp_path, capsys):
     assert json.loads((tmp_path / "digits.environment.json").read_text())["packages"]["torch"]
     assert summary.split("\n\n", 2)[2] in capsys.readouterr().out
 
+    assert not (tmp_path / "runs" / "2-way").exists()  # prototypes serve any number of classes
     (trained,) = (tmp_path / "runs" / "3-way").glob("*/tiny")
     assert from_pretrained(trained).experiment.model.target["n_way"] == 3
     assert json.loads((trained / "environment.json").read_text())["training_seconds"] > 0
@@ -91,6 +93,14 @@ def test_digits_are_benchmarked_on_a_fresh_machine(config, tmp_path, capsys):
     first = scores
     assert main([*command, "--overwrite"]) == 0  # runs that are there are not trained again
     pd.testing.assert_frame_equal(pd.read_csv(out), first)
+
+
+def test_learners_are_trained_once_where_they_take_any_number_of_classes():
+    for name in experiment_names("images"):
+        together = trained_together(load_experiment(name), (2, 3))
+        learner = name.removeprefix("images/").removesuffix("_hyper")
+        own = {"anil", "few_shot_gnn", "fomaml", "maml", "mann", "meta_networks", "reptile"}
+        assert together == ([(2,), (3,)] if learner in own else [(2, 3)]), name
 
 
 def test_the_pixel_neighbour_is_the_most_similar_image():
@@ -109,7 +119,9 @@ def test_every_image_experiment_trains_and_scores_on_digits():
         experiment = load_experiment(name)
         assert experiment.name == name.removeprefix("images/")
         if experiment.training.steps:
-            training = replace(experiment.training, steps=1, validation_draws=1)
+            training = replace(
+                experiment.training, steps=1, validation_draws=1, encoder_from="", encoder_lr=None
+            )
             experiment = replace(experiment, training=training)
             learner = meta_train_images(experiment, *split[:2], n_way=2, progress=False).learner
             (score,) = score_images(learner, split.test, "digits", 2, [1], 2, draws=1)
@@ -129,6 +141,32 @@ def test_zero_shot_is_asked_the_same_queries():
     names = [digits.names[i] for i in range(3)]
     for row, name in zip(told.support.x, shown.task.split(", "), strict=True):
         np.testing.assert_array_equal(row, digits.attributes[names.index(name)])
+
+
+def test_an_encoder_can_begin_with_a_trained_one_and_be_held_fast(config, tmp_path):
+    follower = tmp_path / "follower.toml"
+    text = EXPERIMENT.replace('"prototypical"', '"siamese"')
+    follower.write_text(text + f'encoder_lr = 0.0\nencoder_from = "{config}"\n')
+    split = digits_split()
+    models = [
+        meta_train_images(
+            str(path), *split[:2], n_way=2, save_dir=tmp_path / path.stem, progress=False
+        )
+        for path in (config, follower)
+    ]
+    first, second = (model.learner.state_dict() for model in models)
+    shared = [name for name in first if name.startswith("encoder.")]
+    assert shared and all(first[name].equal(second[name]) for name in shared)
+    assert all(p.requires_grad for p in models[1].learner.parameters())
+    began = from_pretrained(tmp_path / "follower" / "encoder").learner.state_dict()
+    assert all(first[name].equal(began[name]) for name in shared)
+
+    for wrong, said in (("width = 8", "give both the same"), ("width = 4", "on an encoder")):
+        name = "maml" if wrong == "width = 4" else "siamese"
+        bad = text.replace('"siamese"', f'"{name}"').replace("width = 4", wrong)
+        follower.write_text(bad + f'encoder_from = "{config}"\n')
+        with pytest.raises(ConfigError, match=said):
+            meta_train_images(str(follower), split.train, n_way=2, progress=False)
 
 
 def test_molecules_and_images_are_not_mixed_up(config):
