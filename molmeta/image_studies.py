@@ -231,12 +231,18 @@ def _readable(experiment: Experiment, split: ImageSplit) -> bool:
 
 
 def published_size(experiment: Experiment) -> Experiment:
-    """The experiment with 64 channels and up to 40,000 steps."""
+    """The experiment with 64 channels and up to 40,000 steps, from a random start."""
     encoder = {**experiment.model.encoder}
     if "width" in encoder:
         encoder["width"] = 64
     training = replace(
-        experiment.training, steps=40_000, evaluate_every=500, patience=20, validation_draws=50
+        experiment.training,
+        steps=40_000,
+        evaluate_every=500,
+        patience=20,
+        validation_draws=50,
+        encoder_lr=None,
+        encoder_from="",
     )
     return replace(experiment, model=replace(experiment.model, encoder=encoder), training=training)
 
