@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from slow_layers import layer_norm, linear
 from torch import Tensor, nn
 
 from molmeta.episode import Classification, Examples
@@ -19,21 +20,6 @@ Rows = list[list[float]]
 
 def leaky(v: float) -> float:
     return v if v > 0 else 0.01 * v
-
-
-def linear(layer: nn.Linear, v: list[float]) -> list[float]:
-    bias = [0.0] * layer.out_features if layer.bias is None else layer.bias.tolist()
-    return [
-        sum(w * one for w, one in zip(row, v, strict=True)) + b
-        for row, b in zip(layer.weight.tolist(), bias, strict=True)
-    ]
-
-
-def layer_norm(v: list[float], norm: nn.LayerNorm) -> list[float]:
-    mean = sum(v) / len(v)
-    spread = math.sqrt(sum((one - mean) ** 2 for one in v) / len(v) + norm.eps)
-    pairs = zip(norm.weight.tolist(), norm.bias.tolist(), strict=True)
-    return [a * (one - mean) / spread + b for one, (a, b) in zip(v, pairs, strict=True)]
 
 
 def adjacency(nodes: Rows, mlp: nn.Sequential) -> Rows:

@@ -72,9 +72,9 @@ def test_help_names_every_verb() -> None:
 def test_the_table_of_the_readme_is_the_committed_result() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     result = (ROOT / "benchmarks" / "results" / "demo.md").read_text(encoding="utf-8")
-    table = [line for line in result.splitlines() if line.startswith("|")]
-    assert len(table) == 2 + 15
-    assert "\n".join(table) in readme
+    table = "\n".join([line for line in result.splitlines() if line.startswith("|")][: 2 + 15])
+    assert table.count("| random_forest |") == 3
+    assert table in readme
 
 
 def test_the_committed_result_is_summarised_as_written() -> None:
