@@ -32,6 +32,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--support-sizes", nargs="+", type=int, default=[16, 32, 64], metavar="N")
     verb.add_argument("--n-way", nargs="+", type=int, metavar="N", help="of images; 5 and 20")
     verb.add_argument("--shots", nargs="+", type=int, metavar="K", help="of images; 1 and 5")
+    verb.add_argument("--query-shots", type=int, metavar="Q", help="of images: queries a class; 5")
     verb.add_argument(
         "--draws", type=int, help="supports of each size and assay; 10, or 100 of images"
     )
@@ -83,8 +84,10 @@ def _assays(args: argparse.Namespace) -> str:
     from molmeta.errors import ConfigError
     from molmeta.studies import Protocol, run_study, write_results
 
-    if args.shots or args.published_size:
-        raise ConfigError("--shots and --published-size are of images; give --images as well")
+    if args.shots or args.query_shots or args.published_size:
+        raise ConfigError(
+            "--shots, --query-shots and --published-size are of images; give --images"
+        )
     split, path = embedded_split(), options.assay_path(args)
     if path != options.EMBEDDED:
         table = read_table(
@@ -112,6 +115,7 @@ def _images(args: argparse.Namespace) -> str:
     protocol = ImageProtocol(
         n_ways=tuple(args.n_way or default.n_ways),
         shots=tuple(args.shots or default.shots),
+        query_shots=args.query_shots or default.query_shots,
         draws=args.draws or default.draws,
         seed=args.seed,
         part=args.part,
@@ -125,6 +129,7 @@ def _images(args: argparse.Namespace) -> str:
         *(args, "--images", args.images),
         *(["--data-path", *(Path(path).name for path in paths)] if paths else []),
         *("--n-way", *map(str, protocol.n_ways), "--shots", *map(str, protocol.shots)),
+        *(["--query-shots", str(args.query_shots)] if args.query_shots else []),
         *("--draws", str(protocol.draws), "--seed", str(args.seed)),
         *(["--published-size"] if args.published_size else []),
     )

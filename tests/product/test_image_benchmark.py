@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from image_makers import encoded, written
+from PIL import Image
 
 from molmeta import from_pretrained, load_experiment
 from molmeta.baselines.nearest_neighbours import tanimoto
@@ -187,7 +189,7 @@ def test_molecules_and_images_are_not_mixed_up(config):
         (["--images", "omniglot"], "omniglot is read from 1 or 2 paths; found 0"),
         (["--images", "omniglot", "--data-path", "none.zip"], "no zip file or folder none.zip"),
         (["--images", "digits", "--n-way", "4"], "there are 3 classes of images"),
-        (["--shots", "1"], "--shots and --published-size are of images"),
+        (["--shots", "1"], "--shots, --query-shots and --published-size are of images"),
         (["--n-way", "5"], "--n-way is of images"),
         (["--data-path", "a.csv", "b.csv"], "2 files of assays"),
     ],
@@ -230,3 +232,43 @@ def test_omniglot_tests_every_alphabet_once(tmp_path):
     with pytest.raises(ConfigError, match="reads attributes"):
         run_image_study(["zero_shot"], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
     assert len(image_splits("omniglot", (str(OMNIGLOT),))) == 5
+
+
+def test_the_official_split_of_omniglot_and_miniimagenet_by_one_command(tmp_path, capsys):
+    """Made drawings and photographs, in the layouts of the real files."""
+    parts = {"background": ("Greek", "Latin", "N_Ko"), "evaluation": ("Atlantean", "Tengwar")}
+    for part, alphabets in parts.items():
+        root = tmp_path / f"images_{part}"
+        for alphabet in alphabets:
+            for c, d in np.ndindex(2, 4):
+                ink = Image.fromarray(np.arange(105 * 105).reshape(105, 105) % (c + d + 2) > 0)
+                name = f"{alphabet}/character{c + 1:02d}/000{c}_{d + 1:02d}.png"
+                written(root, {name: encoded(ink)})
+    photographs = tmp_path / "mini"
+    for k, part in enumerate(("train", "val", "test")):
+        rows = [(f"{part}{c}{i}.png", f"{part}{c}") for c in range(2) for i in range(4)]
+        for i, (name, _) in enumerate(rows):
+            photo = Image.new("RGB", (20, 20), (40 * k, 30 * i, 7))
+            written(photographs / "images", {name: encoded(photo)})
+        pd.DataFrame(rows, columns=["filename", "label"]).to_csv(
+            photographs / f"{part}.csv", index=False
+        )
+    config = tmp_path / "tiny.toml"
+    config.write_text(EXPERIMENT.replace("steps = 4", "steps = 2"))
+    background, evaluation = (str(tmp_path / f"images_{part}") for part in parts)
+    for name, paths in (("omniglot", [background, evaluation]), ("miniimagenet", [photographs])):
+        out = tmp_path / f"{name}.csv"
+        command = [
+            *("benchmark", "--images", name, "--data-path", *map(str, paths)),
+            *("--learners", str(config), "--n-way", "2", "--shots", "1", "--draws", "2"),
+            *("--save-dir", str(tmp_path / "runs" / name), "--output", str(out)),
+        ]
+        # 5 queries a class are more than these classes have
+        assert main(command) == 2
+        assert "classes have fewer than the 6 images" in capsys.readouterr().err
+        assert main([*command, "--query-shots", "2"]) == 0
+        scores = pd.read_csv(out)
+        assert set(scores["learner"]) == {"tiny", "nearest_neighbours"}
+        assert scores["task"].unique().tolist() == [
+            image_splits(name, tuple(map(str, paths)))[0].name
+        ]
