@@ -44,11 +44,15 @@ class Episodes:
         A meta-batch has one of these, drawn at random.
     query_size, meta_batch_size : int
         Queries an episode, episodes a step.
+    shuffle_classes : bool
+        Swap active and inactive in every other training episode, by chance: what is active can
+        then be told from the support alone.
     """
 
     support_sizes: tuple[int, ...] = (16, 32, 64)
     query_size: int = 64
     meta_batch_size: int = 8
+    shuffle_classes: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from molmeta.assay import Assay
 from molmeta.descriptions import described
 from molmeta.episode import Classification, Episode
-from molmeta.errors import TooFewMeasurements
+from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.seeds import generator
 
 
@@ -91,6 +91,10 @@ class AssayEpisodes:
         With the step, all that a meta-batch depends on.
     described_by : str, optional
         The learner's: its support is the assay's description.
+    shuffle_classes : bool
+        In every other episode, by chance, active is 0 and inactive 1, as Santoro et al. (2016)
+        and Garcia, Bruna (2018) draw the order of classes: a learner that does not treat classes
+        alike could else learn what is active in most assays, and pass over the support.
     """
 
     assays: Sequence[Assay]
@@ -99,12 +103,15 @@ class AssayEpisodes:
     meta_batch_size: int
     seed: int = 0
     described_by: str | None = None
+    shuffle_classes: bool = False
 
     def __post_init__(self) -> None:
         if not self.assays:
             raise TooFewMeasurements("there is no assay to draw episodes from")
         needed = episode_size(self.support_sizes, self.query_size)
         small = [assay for assay in self.assays if len(assay) < needed]
+        if self.shuffle_classes and any(a.target != Classification(2) for a in self.assays):
+            raise ConfigError("shuffle_classes swaps active and inactive; a regression has neither")
         if small:
             raise TooFewMeasurements(
                 f"{len(small)} assays have fewer than the {needed} measurements of an episode "
@@ -119,16 +126,15 @@ class AssayEpisodes:
         rounds = -(-self.meta_batch_size // len(self.assays))
         order = np.concatenate([rng.permutation(len(self.assays)) for _ in range(rounds)])
         chosen = [self.assays[i] for i in order[: self.meta_batch_size]]
-        return [
-            draw_episode(
-                assay,
-                size,
-                generator("train", self.seed, step, slot),
-                self.query_size,
-                self.described_by,
-            )
-            for slot, assay in enumerate(chosen)
-        ]
+        return [self._episode(assay, size, step, slot) for slot, assay in enumerate(chosen)]
+
+    def _episode(self, assay: Assay, size: int, step: int, slot: int) -> Episode:
+        rng = generator("train", self.seed, step, slot)
+        episode = draw_episode(assay, size, rng, self.query_size, self.described_by)
+        if not self.shuffle_classes or rng.integers(2) == 0:
+            return episode
+        support, query = (replace(s, y=1 - s.y) for s in (episode.support, episode.query))
+        return replace(episode, support=support, query=query)
 
 
 def episode_size(support_sizes: Sequence[int], query_size: int) -> int:

@@ -97,6 +97,7 @@ def meta_train(
         drawn.meta_batch_size,
         experiment.training.seed,
         learner.described_by,
+        drawn.shuffle_classes,
     )
     looked_at, draws = list((validation or {}).values()), experiment.training.validation_draws
     validate = lambda one: mean_score(one, looked_at, drawn.support_sizes, draws)  # noqa: E731

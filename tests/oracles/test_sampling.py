@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from molmeta.assay import Assay
 from molmeta.episode import Classification, Episode, Regression, Target
-from molmeta.errors import TooFewMeasurements
+from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.sampling import AssayEpisodes, evaluation_episode, large_enough
 
 
@@ -138,3 +138,26 @@ def test_assays_that_are_too_small_are_refused_before_training():
         AssayEpisodes([assay(30, 30), assay(5, 5, "small")], (8,), 6, 2)
     with pytest.raises(TooFewMeasurements, match="no assay"):
         AssayEpisodes([], (8,), 6, 2)
+
+
+def test_classes_are_swapped_in_half_of_the_episodes_and_nothing_else_changes():
+    assays = [assay(30, 30)]
+    plain = AssayEpisodes(assays, (8,), 6, 2, seed=3)
+    shuffled = AssayEpisodes(assays, (8,), 6, 2, seed=3, shuffle_classes=True)
+    swapped = 0
+    for step in range(50):
+        for a, b in zip(plain.meta_batch(step), shuffled.meta_batch(step), strict=True):
+            for one, other in ((a.support, b.support), (a.query, b.query)):
+                torch.testing.assert_close(other.x, one.x)
+            same = torch.equal(a.support.y, b.support.y) and torch.equal(a.query.y, b.query.y)
+            if not same:
+                assert torch.equal(1 - a.support.y, b.support.y)
+                assert torch.equal(1 - a.query.y, b.query.y)
+                swapped += 1
+    assert 35 <= swapped <= 65  # of 100
+
+
+def test_a_regression_has_no_classes_to_swap():
+    values = assay(30, 30, target=Regression())
+    with pytest.raises(ConfigError, match="regression has neither"):
+        AssayEpisodes([values], (8,), 6, 2, shuffle_classes=True)
