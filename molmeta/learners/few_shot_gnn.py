@@ -34,9 +34,10 @@ class FewShotGNN(Learner):
 
     Differences from the paper
     --------------------------
-    LayerNorm in place of BatchNorm, so that queries do not depend on each other. The MLP has one
-    hidden layer (released code: four). Its weights for the label columns differ by class, so
-    relabelling the classes does not only permute the outputs; training draws the order anew.
+    LayerNorm (before ρ, the leaky ReLU of slope 0.01) in place of BatchNorm, so that queries do
+    not depend on each other. The MLP has one hidden layer and no norm (released code: four). Its
+    weights for the label columns differ by class, so relabelling the classes does not only permute
+    the outputs; training draws the order anew (of assays with `shuffle_classes`).
 
     Parameters
     ----------

@@ -20,11 +20,13 @@ class HyperNetwork(Learner):
 
     .. math:: a_i = W_i z + B_i, \qquad K_i = W_{out}\, a_i + B_{out}
 
-    With u a layer that is learned as usual, the mean e_k of u(x) over a class k, and z the mean
-    of e_k over classes, the generated network is
+    With u a linear layer and LayerNorm that are learned as usual, e_k the mean of u(x) over a
+    class k, and z the mean of e_k over classes, the generated network is
 
     .. math:: h(x) = \mathrm{LN}\big(\mathrm{ReLU}(K(z)\, x + b(z))\big), \qquad
               o_k(x) = w(e_k)^\top h(x) + \beta(e_k)
+
+    with w and β linear, without a constant (which would be the same for all classes).
 
     State
     -----
@@ -57,7 +59,6 @@ class HyperNetwork(Learner):
         self.kernel = nn.Linear(rank, dim)  # W_out and B_out
         self.bias = nn.Linear(embedding, hidden)
         self.norm = nn.LayerNorm(hidden)
-        # a bias here would add the same to all classes
         self.weights = nn.Linear(embedding, hidden, bias=False)
         nn.init.normal_(self.weights.weight, std=(embedding * hidden) ** -0.5)  # var w = 1 / hidden
         self.offset = nn.Linear(embedding, 1, bias=False)

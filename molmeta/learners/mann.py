@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from molmeta.episode import Classification, Episode, Examples, Regression, Target
 from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
 
-GAMMA = 0.95  # decay of usage, the paper's 0.95
+GAMMA = 0.95  # decay of usage
 
 
 class MANN(Learner):
@@ -19,19 +19,22 @@ class MANN(Learner):
 
     Santoro, Bartunov, Botvinick, Wierstra, Lillicrap: *One-shot Learning with Memory-Augmented
     Neural Networks* (ICML 2016), https://arxiv.org/abs/1605.06065, section 3. An LSTM reads
-    x_t with the label y_{t−1} of the input before, and for each of R heads gives a key k_t and a
-    gate α_t. With the memory M (rows of width m) as it is before step t,
+    x_t with the label y_{t−1} of the input before and what was read then, r_{t−1}; for each head
+    h of R it gives a key k^h_t = tanh(W^h h_t) and a gate α^h_t. With the memory M (rows of width
+    m) as it is before step t,
 
-    .. math:: w^r_t = \mathrm{softmax}_i\big(\beta \cos(k_t, M_{t-1}(i))\big), \qquad
-              r_t = \sum_i w^r_t(i)\, M_{t-1}(i)
+    .. math:: w^{r,h}_t = \mathrm{softmax}_i\big(\beta \cos(k^h_t, M_{t-1}(i))\big), \qquad
+              r^h_t = \sum_i w^{r,h}_t(i)\, M_{t-1}(i)
 
-    .. math:: w^w_t = \sigma(\alpha_t)\, w^r_{t-1} + (1 - \sigma(\alpha_t))\, w^{lu}_{t-1}, \qquad
-              M_t(i) = M'_{t-1}(i) + \sum_R w^w_t(i)\, k_t
+    .. math:: w^{w,h}_t = \sigma(\alpha^h_t)\, w^{r,h}_{t-1}
+              + (1 - \sigma(\alpha^h_t))\, w^{lu}_{t-1}, \qquad
+              M_t(i) = M'_{t-1}(i) + \sum_h w^{w,h}_t(i)\, k^h_t
 
-    .. math:: w^u_t = \gamma\, w^u_{t-1} + \sum_R w^r_t + \sum_R w^w_t
+    .. math:: w^u_t = \gamma\, w^u_{t-1} + \sum_h w^{r,h}_t + \sum_h w^{w,h}_t
 
     (least recently used access): :math:`w^{lu}` is 1 for the R rows of the least usage w^u, ties
-    by index, and M′ is M with these rows at zero. The output is linear in [h_t, r_t].
+    by index, and M′ is M with these rows at zero; every head writes to all of them. Memory, reads
+    and usage start at zero. The output is linear in [h_t, r_t].
 
     Trained on the whole sequence, support and then query, each label shown one step late, by the
     loss of every step. At test a query takes one step from the memory that the support left,
@@ -41,16 +44,16 @@ class MANN(Learner):
 
     State
     -----
-    memory, read, usage, hidden, cell, before : Tensor
-        `[1, N, m]`, `[1, R, N]`, `[1, N]`, `[1, H]` twice, and the last label `[1, W or 1]`; for a
-        regression also `label.mean` and `label.spread`.
+    memory, read, found, usage, hidden, cell, before : Tensor
+        `[1, N, m]`, w^r `[1, R, N]`, r `[1, R, m]`, `[1, N]`, `[1, H]` twice, and the last label
+        `[1, W or 1]`; for a regression also `label.mean` and `label.spread`.
 
     Differences from the paper
     --------------------------
     A learned strength β > 0 that starts at 10 (β = 1 there; a softmax of cosines over many rows is
     then nearly uniform). Memory is read before it is written, as a write with the key of the same
     step would be all that is found. For a regression, labels are scaled by the support's mean and
-    spread, which a sequence would not know before its end.
+    spread, which a sequence would not know before its end; the training loss is on that scale.
 
     Parameters
     ----------
