@@ -35,9 +35,11 @@ class FewShotGNN(Learner):
     Differences from the paper
     --------------------------
     LayerNorm (before ρ, the leaky ReLU of slope 0.01) in place of BatchNorm, so that queries do
-    not depend on each other. The MLP has one hidden layer and no norm (released code: four). Its
-    weights for the label columns differ by class, so relabelling the classes does not only permute
-    the outputs; training draws the order anew (of assays with `shuffle_classes`).
+    not depend on each other. The MLP has one hidden layer and no norm (released code: four); its
+    last weights start negative, so that the nearer node is the more similar (from both signs the
+    adjacency starts uniform, and a few assays did not teach it to compare). Its weights for
+    the label columns differ by class, so relabelling the classes does not only permute the
+    outputs; training draws the order anew (of assays with `shuffle_classes`).
 
     Parameters
     ----------
@@ -94,9 +96,10 @@ class _Similarity(nn.Module):
 
     def __init__(self, size: int, hidden: int) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(
-            nn.Linear(size, hidden), nn.LeakyReLU(), nn.Linear(hidden, 1, bias=False)
-        )
+        first, last = nn.Linear(size, hidden), nn.Linear(hidden, 1, bias=False)
+        with torch.no_grad():
+            last.weight.abs_().neg_()
+        self.mlp = nn.Sequential(first, nn.LeakyReLU(), last)
 
     def forward(self, nodes: Tensor) -> Tensor:
         """`[n, S, size]` to `[n, S, S]`."""

@@ -32,8 +32,10 @@ class Relation(Learner):
     --------------------------
     A class is the *mean* of its shots, not their sum: a sum tells the sizes of the classes of an
     unbalanced support. The loss is the mean over queries and classes. GroupNorm in place of
-    BatchNorm in the convolutions, so that queries do not depend on each other; for vectors, the
-    module's inputs pass a LayerNorm.
+    BatchNorm in the convolutions, so that queries do not depend on each other. For vectors, the
+    module's inputs pass a LayerNorm, and their product by elements joins them (the paper leaves
+    open how the two are put together): from the two vectors alone, a few assays did not teach the
+    module to compare.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ class Relation(Learner):
 
 
 class VectorRelation(nn.Module):
-    """Three layers on the joined vectors, each normalised first.
+    """Three layers on [c, x, c ⊙ x], where c and x are normalised first.
 
     Parameters
     ----------
@@ -80,13 +82,14 @@ class VectorRelation(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(dim)
         self.layers = nn.Sequential(
-            *(nn.Linear(2 * dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()),
+            *(nn.Linear(3 * dim, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU()),
             nn.Linear(hidden, 1),
         )
 
     def forward(self, classes: Tensor, x: Tensor) -> Tensor:
         """`[n, d]` and `[n, d]` to logits `[n]`."""
-        return self.layers(torch.cat([self.norm(classes), self.norm(x)], dim=1)).squeeze(1)
+        a, b = self.norm(classes), self.norm(x)
+        return self.layers(torch.cat([a, b, a * b], dim=1)).squeeze(1)
 
 
 class MapRelation(nn.Module):

@@ -129,3 +129,14 @@ def test_queries_in_blocks_equal_all_at_once(cells, monkeypatch):
     torch.testing.assert_close(learner(query, state), together, **EXACT)
     hook.remove()
     assert len(sizes) > 1 and sum(sizes) == len(query)
+
+
+def test_a_nearer_node_starts_as_the_more_similar() -> None:
+    """Before any training, in every layer: of two nodes in one direction."""
+    learner = FewShotGNN(DIM, 2, WIDTH, hidden=32)
+    for layer in learner.compare:
+        nodes = torch.zeros(200, 3, layer.mlp[0].in_features)
+        nodes[:, 1] = torch.randn_like(nodes[:, 1])
+        nodes[:, 2] = 3 * nodes[:, 1]
+        near, far = layer(nodes)[:, 0, 1:].mean(dim=0)
+        assert near > 1.2 * far

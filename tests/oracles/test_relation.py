@@ -61,11 +61,13 @@ def normalised(x: list[float], eps: float = 1e-5) -> list[float]:
 
 
 def vector_logit(module: VectorRelation, c: list[float], x: list[float]) -> float:
-    """g([c, x]): each normalised, joined with the class first, three layers."""
-    joined = []
-    for part in (c, x):
-        gain, shift = module.norm.weight.tolist(), module.norm.bias.tolist()
-        joined += [g * v + s for g, v, s in zip(gain, normalised(part), shift, strict=True)]
+    """g([c, x, c ⊙ x]): c and x normalised, then three layers."""
+    gain, shift = module.norm.weight.tolist(), module.norm.bias.tolist()
+    a, b = (
+        [g * v + s for g, v, s in zip(gain, normalised(part), shift, strict=True)]
+        for part in (c, x)
+    )
+    joined = [*a, *b, *(p * q for p, q in zip(a, b, strict=True))]
     first, second, third = (layer for layer in module.layers if isinstance(layer, nn.Linear))
     return linear(third, relu(linear(second, relu(linear(first, joined)))))[0]
 
