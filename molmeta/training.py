@@ -213,7 +213,7 @@ def _start(experiment: Experiment, device: str, train: Callable[[str], BaseModel
     Raises
     ------
     ConfigError
-        The other experiment has another encoder.
+        The other experiment's encoder has other sizes.
     """
     with torch.random.fork_rng():
         torch.manual_seed(experiment.training.seed)
@@ -226,12 +226,13 @@ def _start(experiment: Experiment, device: str, train: Callable[[str], BaseModel
         raise ConfigError(
             f"'{experiment.name}' and '{name}' (its encoder_from) must be learners on an encoder"
         )
-    if trained.experiment.model.encoder != experiment.model.encoder:
+    try:
+        learner.encoder.load_state_dict(trained.learner.encoder.state_dict())
+    except RuntimeError as error:
         raise ConfigError(
             f"'{experiment.name}' has the encoder {experiment.model.encoder}, '{name}' (its "
-            f"encoder_from) {trained.experiment.model.encoder}; give both the same"
-        )
-    learner.encoder.load_state_dict(trained.learner.encoder.state_dict())
+            f"encoder_from) {trained.experiment.model.encoder}; give both the same sizes"
+        ) from error
     return learner
 
 
