@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from molmeta.episode import Classification, Examples, Target
 from molmeta.learner import Embedded, Learner, State
 
-CELLS = 1 << 18  # pairs of nodes that are compared at once
+CELLS = 1 << 14  # pairs of nodes that are compared at once: what a cache holds
 
 
 class FewShotGNN(Learner):
