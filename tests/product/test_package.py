@@ -67,21 +67,3 @@ def test_help_names_every_verb() -> None:
     for verb in ("train", "adapt", "screen", "benchmark", "demo"):
         assert verb in done.stdout
         assert python("-m", "molmeta", verb, "--help").returncode == 0
-
-
-def test_the_table_of_the_readme_is_the_committed_result() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    result = (ROOT / "benchmarks" / "results" / "demo.md").read_text(encoding="utf-8")
-    table = "\n".join([line for line in result.splitlines() if line.startswith("|")][: 2 + 15])
-    assert table.count("| random_forest |") == 3
-    assert table in readme
-
-
-def test_the_committed_result_is_summarised_as_written() -> None:
-    import pandas as pd
-
-    from molmeta.evaluation import markdown
-
-    results = ROOT / "benchmarks" / "results"
-    scores = pd.read_csv(results / "demo.csv")
-    assert markdown(scores, "random_forest") in (results / "demo.md").read_text(encoding="utf-8")

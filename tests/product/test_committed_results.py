@@ -1,0 +1,100 @@
+"""What is committed under benchmarks/results is whole, and what the README says of it is true."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from molmeta.config import experiment_names
+from molmeta.evaluation import COLUMNS, markdown, summarise
+from molmeta.image_studies import image_markdown
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+OF_ASSAYS = ("demo", "embedded", "embedded-validation")
+OF_IMAGES = ("omniglot-small1", "digits")
+
+
+def scores(name: str) -> pd.DataFrame:
+    return pd.read_csv(RESULTS / f"{name}.csv")
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def gains(table: pd.DataFrame, reference: str, metric: str, factor: int) -> dict[str, str]:
+    """For each learner its mean, and the paired difference with its interval."""
+    digits = 3 if factor == 1 else 1
+    cells = {}
+    for row in summarise(table, reference, metric).to_dict("records"):
+        mean, gain, low, high = (
+            factor * row[name] for name in ("mean", "difference", "low", "high")
+        )
+        cells[str(row["learner"])] = f"{mean:.{digits}f}" + (
+            ""
+            if row["learner"] == reference
+            else f" ({gain:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}])"
+        )
+    return cells
+
+
+def suite_table() -> list[str]:
+    """The README's table of the whole suite: best at 16 measurements first."""
+    assays, images = scores("embedded"), scores("omniglot-small1")
+    of = {
+        size: gains(assays[assays["support_size"] == size], "random_forest", "delta_auprc", 1)
+        for size in (16, 64)
+    }
+    five = images[(images["support_size"] == 25) & (images["prevalence"] == 0.2)]
+    pixels = gains(five, "nearest_neighbours", "accuracy", 100)
+    names = sorted(of[16], key=lambda name: float(of[16][name].split()[0]), reverse=True)
+    return [
+        f"| `{name}` | {of[16][name]} | {of[64][name]} | {pixels.get(name, '–')} |"
+        for name in names
+    ]
+
+
+@pytest.mark.parametrize("name", [*OF_ASSAYS, *OF_IMAGES])
+def test_a_result_is_tidy_and_has_its_environment(name: str) -> None:
+    table = scores(name)
+    assert list(table.columns) == COLUMNS
+    assert table["value"].notna().all()
+    counts = table.groupby(["learner", "metric"]).size()
+    assert counts.nunique() == 1, "every learner has the same episodes"
+    assert (RESULTS / f"{name}.environment.json").exists()
+
+
+@pytest.mark.parametrize("name", OF_ASSAYS)
+def test_an_assay_result_is_summarised_as_written(name: str) -> None:
+    assert markdown(scores(name), "random_forest") in (RESULTS / f"{name}.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", OF_IMAGES)
+def test_an_image_result_is_summarised_as_written(name: str) -> None:
+    assert image_markdown(scores(name)) in (RESULTS / f"{name}.md").read_text("utf-8")
+
+
+def test_results_have_every_shipped_learner() -> None:
+    assert set(scores("embedded")["learner"]) == set(experiment_names())
+    images = {name.removeprefix("images/") for name in experiment_names("images")}
+    assert set(scores("omniglot-small1")["learner"]) == images - {"zero_shot"}
+
+
+def test_every_learner_with_a_support_beats_the_constant_on_validation() -> None:
+    table = summarise(scores("embedded-validation"), "constant")
+    behind = set(table[table["low"] <= 0]["learner"])
+    assert behind == {"constant", "zero_shot"}
+
+
+def test_the_demo_table_of_the_readme_is_the_committed_result() -> None:
+    lines = (RESULTS / "demo.md").read_text("utf-8").splitlines()
+    table = "\n".join([line for line in lines if line.startswith("|")][: 2 + 15])
+    assert table.count("| random_forest |") == 3
+    assert table in readme()
+
+
+def test_the_suite_table_of_the_readme_is_the_committed_result() -> None:
+    assert "\n".join(suite_table()) in readme()
