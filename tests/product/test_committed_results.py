@@ -14,7 +14,7 @@ from molmeta.image_studies import image_markdown
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 OF_ASSAYS = ("demo", "embedded", "embedded-validation")
-OF_IMAGES = ("omniglot-small1", "digits")
+OF_IMAGES = ("omniglot-small1",)
 
 
 def scores(name: str) -> pd.DataFrame:
