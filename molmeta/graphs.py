@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.sparse import csr_array
 from torch import Tensor
 
 
@@ -23,23 +24,17 @@ class Csr:
     t_offsets: Tensor
 
     @classmethod
-    def from_pairs(cls, rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> Csr:
-        """The matrix with a one at each (row, column)."""
-        return cls(
-            *_compress(rows, columns, shape[0]),
-            *_compress(columns, rows, shape[1]),
-        )
+    def from_rows(cls, indices: np.ndarray, offsets: np.ndarray, columns: int) -> Csr:
+        """The matrix with these columns in each row, of so many columns."""
+        rows = np.ones(len(indices), dtype=np.int8)
+        matrix = csr_array((rows, indices, offsets), shape=(len(offsets) - 1, columns))
+        transposed = matrix.tocsc()
+        arrays = (indices, offsets, transposed.indices, transposed.indptr)
+        return cls(*(torch.from_numpy(array.astype(np.int32)) for array in arrays))
 
     def to(self, device: torch.device) -> Csr:
         """All arrays on a device."""
         return Csr(*(array.to(device) for array in self.__dict__.values()))
-
-
-def _compress(rows: np.ndarray, columns: np.ndarray, n_rows: int) -> tuple[Tensor, Tensor]:
-    order = np.argsort(rows, kind="stable")
-    offsets = np.zeros(n_rows + 1, dtype=np.int32)
-    np.cumsum(np.bincount(rows, minlength=n_rows), out=offsets[1:])
-    return torch.from_numpy(columns[order].astype(np.int32)), torch.from_numpy(offsets)
 
 
 class _NeighbourSum(torch.autograd.Function):
@@ -72,22 +67,47 @@ def neighbour_sum(h: Tensor, csr: Csr) -> Tensor:
 
 
 @dataclass(frozen=True)
-class GraphBatch:
-    """Some molecules, collated.
+class Round:
+    """Messages of one layer, between distinct environments of atoms.
 
     Attributes
     ----------
-    atom_features : `[V, F]`, one-hot features of the distinct atoms
-    lookup : atoms × V, each atom's row of `atom_features`
-    neighbours : atoms × atoms, the bonds in both directions
-    pool : molecules × atoms
+    own : `[K_l]` int64, each environment's one of the layer before
+    neighbours : K_l × K_{l−1}
+    bonds : K_l × bond codes, the bonds along which the neighbours are
+    """
+
+    own: Tensor
+    neighbours: Csr
+    bonds: Csr
+
+    def to(self, device: torch.device) -> Round:
+        """All arrays on a device."""
+        return replace(self, **{name: part.to(device) for name, part in self.__dict__.items()})
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """Some molecules, collated: each distinct environment of an atom stands once in a layer.
+
+    Attributes
+    ----------
+    atom_features : `[K_0, F]`, one-hot features of the distinct atoms
+    bond_features : `[codes, G]`, one-hot features of every bond code
+    rounds : one for each layer
+    pools : molecules × K_l, for each layer from 0: the environments of a molecule's atoms
     """
 
     atom_features: Tensor
-    lookup: Csr
-    neighbours: Csr
-    pool: Csr
+    bond_features: Tensor
+    rounds: list[Round]
+    pools: list[Csr]
 
     def to(self, device: torch.device) -> GraphBatch:
         """All arrays on a device."""
-        return replace(self, **{name: part.to(device) for name, part in self.__dict__.items()})
+        return GraphBatch(
+            self.atom_features.to(device),
+            self.bond_features.to(device),
+            [part.to(device) for part in self.rounds],
+            [part.to(device) for part in self.pools],
+        )

@@ -18,7 +18,9 @@ from rdkit import Chem
 from torch import Tensor
 
 from molmeta import registry
+from molmeta.environments import Environments, environments
 from molmeta.errors import MolmetaError
+from molmeta.ragged import join_offsets, ragged_rows
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
@@ -37,6 +39,7 @@ ATOM_SIZES = {  # feature of an atom: number of its categories
     "ring": 2,
 }
 BOND_SIZES = {"type": 5, "conjugated": 2, "ring": 2, "stereo": 3}
+BOND_CODES = int(np.prod(tuple(BOND_SIZES.values())))
 BLOCK_WIDTHS = {"ecfp4": 2048, "descriptors": 11}
 
 
@@ -52,20 +55,6 @@ class Block(Protocol):
     def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Blocks laid end to end."""
         ...
-
-
-def ragged_rows(offsets: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the rows `index` of a ragged array, and the offsets of the result."""
-    starts, ends = offsets[index].astype(np.int64), offsets[index + 1].astype(np.int64)
-    new_offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-    positions = np.repeat(starts - new_offsets[:-1], ends - starts) + np.arange(new_offsets[-1])
-    return positions, new_offsets
-
-
-def join_offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Offsets of ragged arrays laid end to end."""
-    lengths = np.concatenate([np.diff(part) for part in parts])
-    return np.concatenate([[0], np.cumsum(lengths)])
 
 
 @dataclass(frozen=True)
@@ -170,7 +159,7 @@ class Graphs:
     def bond_features(self) -> np.ndarray:
         """Every bond code one-hot encoded, `[prod(bond_sizes), sum(bond_sizes)]` float32."""
         sizes = tuple(BOND_SIZES.values())
-        codes = np.arange(int(np.prod(sizes)))
+        codes = np.arange(BOND_CODES)
         return one_hot(np.stack(np.unravel_index(codes, sizes), axis=1), sizes)
 
     @classmethod
@@ -207,6 +196,7 @@ class _Store:
     def __init__(self, smiles: list[str]) -> None:
         self.smiles = smiles
         self.blocks: dict[str, Block] = {}
+        self.environments: dict[tuple[int, bool], Environments] = {}
 
     def compute(self, names: Sequence[str], workers: int) -> None:
         """Compute the missing blocks in one pass over the molecules, parsed once."""
@@ -313,6 +303,16 @@ class Molecules:
         """A block of the whole *store*; its rows `self.index` belong to this view."""
         self._store.compute([name], workers=1)
         return self._store.blocks[name]
+
+    def environments(self, radius: int, typed: bool = False) -> Environments:
+        """The distinct atom environments of the whole *store*, found once."""
+        found, key = self._store.environments, (radius, typed)
+        if key not in found:
+            graphs: Graphs = self.block("graph")
+            first_atom = np.repeat(graphs.atom_offsets[:-1], np.diff(graphs.bond_offsets))
+            bonds = graphs.bonds + first_atom[:, None].astype(np.int32)
+            found[key] = environments(graphs.atom_code, bonds, graphs.bond_code, radius, typed)
+        return found[key]
 
     @staticmethod
     def cat(parts: Sequence[Molecules]) -> Molecules:

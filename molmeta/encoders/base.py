@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from molmeta.environments import Environments
 from molmeta.episode import Inputs
-from molmeta.graphs import Csr, GraphBatch
-from molmeta.molecules import Graphs, Molecules
+from molmeta.graphs import Csr, GraphBatch, Round
+from molmeta.molecules import ATOM_SIZES, BOND_CODES, Graphs, Molecules, one_hot
+from molmeta.ragged import ragged_rows
 
 
 class Encoder(nn.Module):
@@ -43,23 +45,40 @@ class Encoder(nn.Module):
         return next((p.device for p in self.parameters()), torch.device("cpu"))
 
 
-def collate(x: Molecules, device: torch.device) -> GraphBatch:
-    """The molecules of a view as a `GraphBatch` on `device`; kept with the view."""
-    key = ("graph batch", str(device))
+def collate(x: Molecules, device: torch.device, radius: int, typed: bool = False) -> GraphBatch:
+    """The molecules of a view as a `GraphBatch` on `device`; kept with the view.
+
+    `radius` is the number of layers; with `typed`, environments differ by their bonds.
+    """
+    key = ("graph batch", str(device), radius, typed)
     if key not in x.memo:
-        x.memo[key] = _graph_batch(x.block("graph").take(x.index)).to(device)
+        x.memo[key] = _graph_batch(x, x.environments(radius, typed)).to(device)
     return x.memo[key]
 
 
-def _graph_batch(graphs: Graphs) -> GraphBatch:
-    atoms, molecules = len(graphs.atom_code), len(graphs)
-    owner = np.repeat(np.arange(molecules), np.diff(graphs.atom_offsets))
-    first_atom = np.repeat(graphs.atom_offsets[:-1], np.diff(graphs.bond_offsets))
-    bonds = graphs.bonds.astype(np.int32) + first_atom[:, None]
-    ends = np.concatenate([bonds, bonds[:, ::-1]])
+def _graph_batch(x: Molecules, known: Environments) -> GraphBatch:
+    """From the largest radius down: which environments there are, and what they are made of."""
+    graphs: Graphs = x.block("graph")
+    atoms, offsets = ragged_rows(graphs.atom_offsets, x.index)
+    there, of_atom = np.unique(known.atoms[atoms], return_inverse=True)
+    rounds, pools = [], [Csr.from_rows(of_atom, offsets, len(there))]
+    for part in reversed(known.rounds):
+        entries, starts = ragged_rows(part.offsets, there)
+        there, own = np.unique(part.own[there], return_inverse=True)
+        around = np.searchsorted(there, part.around[entries])
+        rounds.append(
+            Round(
+                torch.from_numpy(own),
+                Csr.from_rows(around, starts, len(there)),
+                Csr.from_rows(part.bonds[entries], starts, BOND_CODES),
+            )
+        )
+        of_atom = own[of_atom]
+        pools.append(Csr.from_rows(of_atom, offsets, len(there)))
+    features = one_hot(graphs.atom_table[known.codes[there]], tuple(ATOM_SIZES.values()))
     return GraphBatch(
-        atom_features=torch.from_numpy(graphs.atom_features()),
-        lookup=Csr.from_pairs(np.arange(atoms), graphs.atom_code, (atoms, len(graphs.atom_table))),
-        neighbours=Csr.from_pairs(ends[:, 0], ends[:, 1], (atoms, atoms)),
-        pool=Csr.from_pairs(owner, np.arange(atoms), (molecules, atoms)),
+        atom_features=torch.from_numpy(features),
+        bond_features=torch.from_numpy(graphs.bond_features()),
+        rounds=rounds[::-1],
+        pools=pools[::-1],
     )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from molmeta.encoders.base import Encoder, collate
 from molmeta.graphs import GraphBatch, neighbour_sum
-from molmeta.molecules import ATOM_SIZES, Molecules
+from molmeta.molecules import ATOM_SIZES, BOND_SIZES, Molecules
 
 
 class GIN(Encoder):
@@ -18,7 +18,12 @@ class GIN(Encoder):
     https://arxiv.org/abs/1810.00826, equation 4.1:
 
     .. math:: h_v^{(l)} = \mathrm{ReLU}\,\mathrm{LN}\,\mathrm{MLP}^{(l)}\Big(
-              (1 + \epsilon^{(l)})\, h_v^{(l-1)} + \sum_{u \in N(v)} h_u^{(l-1)}\Big)
+              (1 + \epsilon^{(l)})\, h_v^{(l-1)} + \sum_{u \in N(v)}
+              \big(h_u^{(l-1)} + b^{(l)}_{uv}\big)\Big)
+
+    where b, a learned vector for each kind of bond, is there with `bonds` (Hu et al., *Strategies
+    for Pre-training Graph Neural Networks*, ICLR 2020, https://arxiv.org/abs/1905.12265, appendix
+    A). A layer is computed once for each distinct environment of an atom (`environments.py`).
 
     The output joins :math:`\log(1 + \sum_v h_v^{(l)})` of every layer l = 0..L, so that it reads
     like a learned fingerprint: how much of each kind of environment, at each radius.
@@ -29,6 +34,8 @@ class GIN(Encoder):
         Channels of a layer.
     layers : int
         Number L of rounds of messages.
+    bonds : bool
+        Messages tell the kind of bond.
 
     Returns
     -------
@@ -43,7 +50,7 @@ class GIN(Encoder):
 
     blocks = ("graph",)
 
-    def __init__(self, width: int = 64, layers: int = 4) -> None:
+    def __init__(self, width: int = 64, layers: int = 4, bonds: bool = False) -> None:
         super().__init__()
         self.dim = (layers + 1) * width
         self.embed = nn.Linear(sum(ATOM_SIZES.values()), width)
@@ -53,19 +60,27 @@ class GIN(Encoder):
             for _ in range(layers)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
+        self.bonds = nn.ModuleList(
+            nn.Linear(sum(BOND_SIZES.values()), width, bias=False)
+            for _ in range(layers if bonds else 0)
+        )
 
     def forward(self, x: Molecules) -> Tensor:
         """Encode molecules: `[n, dim]`."""
-        batch = collate(x, self.device)
-        pooled = [neighbour_sum(h, batch.pool) for h in self.atom_states(batch)]
+        batch = collate(x, self.device, len(self.mlps), typed=len(self.bonds) > 0)
+        states = self.environment_states(batch)
+        pooled = [neighbour_sum(h, pool) for h, pool in zip(states, batch.pools, strict=True)]
         return torch.log1p(torch.cat(pooled, dim=1))
 
-    def atom_states(self, batch: GraphBatch) -> list[Tensor]:
-        """Non-negative atom vectors `[atoms, width]` of every layer, the input's first."""
-        table = self.embed(batch.atom_features.to(self.embed.weight.dtype))
-        h = F.relu(neighbour_sum(table, batch.lookup))
+    def environment_states(self, batch: GraphBatch) -> list[Tensor]:
+        """Non-negative vectors `[K_l, width]` of the environments of every layer, from 0."""
+        h = F.relu(self.embed(batch.atom_features.to(self.embed.weight.dtype)))
         states = [h]
-        for eps, mlp, norm in zip(self.eps, self.mlps, self.norms, strict=True):
-            h = F.relu(norm(mlp((1 + eps) * h + neighbour_sum(h, batch.neighbours))))
-            states.append(h)
+        for layer, part in enumerate(batch.rounds):
+            messages = neighbour_sum(h, part.neighbours)
+            if self.bonds:
+                kinds = self.bonds[layer](batch.bond_features.to(h.dtype))
+                messages = messages + neighbour_sum(kinds, part.bonds)
+            h = self.mlps[layer]((1 + self.eps[layer]) * h[part.own] + messages)
+            states.append(h := F.relu(self.norms[layer](h)))
         return states

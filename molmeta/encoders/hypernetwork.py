@@ -155,7 +155,7 @@ class HyperGIN(GIN):
 
     Parameters
     ----------
-    width, layers : int
+    width, layers, bonds
         As for `GIN`.
     embedding, rank : int
         As for `KernelGenerator`.
@@ -171,9 +171,14 @@ class HyperGIN(GIN):
     """
 
     def __init__(
-        self, width: int = 64, layers: int = 4, embedding: int = 16, rank: int = 16
+        self,
+        width: int = 64,
+        layers: int = 4,
+        embedding: int = 16,
+        rank: int = 16,
+        bonds: bool = False,
     ) -> None:
-        super().__init__(width, layers)
+        super().__init__(width, layers, bonds)
         self.generator = KernelGenerator(width, 1, embedding, rank)
         self.mlps = nn.ModuleList(
             nn.Sequential(

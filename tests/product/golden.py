@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from molmeta.assay import Assay, Assays
-from molmeta.config import Experiment, Model, Training
 from molmeta.config import Episodes as Drawn
+from molmeta.config import Experiment, Model, Training
 from molmeta.datasets.chembl import load_embedded
 from molmeta.molecules import Molecules
 from molmeta.training import meta_train

@@ -1,0 +1,21 @@
+"""Rows of unequal lengths, laid end to end: row i is `values[offsets[i]:offsets[i + 1]]`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def ragged_rows(offsets: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows `index` of a ragged array, and the offsets of the result."""
+    starts, ends = offsets[index].astype(np.int64), offsets[index + 1].astype(np.int64)
+    new_offsets = np.concatenate([[0], np.cumsum(ends - starts)])
+    positions = np.repeat(starts - new_offsets[:-1], ends - starts) + np.arange(new_offsets[-1])
+    return positions, new_offsets
+
+
+def join_offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Offsets of ragged arrays laid end to end."""
+    lengths = np.concatenate([np.diff(part) for part in parts])
+    return np.concatenate([[0], np.cumsum(lengths)])
