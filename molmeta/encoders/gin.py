@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.encoders.base import Encoder, collate
+from molmeta.errors import ConfigError
 from molmeta.graphs import GraphBatch, neighbour_sum
 from molmeta.molecules import ATOM_SIZES, BOND_SIZES, Molecules
 
@@ -36,11 +37,18 @@ class GIN(Encoder):
         Number L of rounds of messages.
     bonds : bool
         Messages tell the kind of bond.
+    precision : str
+        `bf16` for the matrix products of the layers; weights and all else stay in float32.
 
     Returns
     -------
     Tensor
         `[n, (layers + 1) · width]`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such precision.
 
     Differences from the paper
     --------------------------
@@ -50,8 +58,13 @@ class GIN(Encoder):
 
     blocks = ("graph",)
 
-    def __init__(self, width: int = 64, layers: int = 4, bonds: bool = False) -> None:
+    def __init__(
+        self, width: int = 64, layers: int = 4, bonds: bool = False, precision: str = "float32"
+    ) -> None:
         super().__init__()
+        if precision not in ("float32", "bf16"):
+            raise ConfigError(f"there is no precision '{precision}'; there is: bf16, float32")
+        self.bf16 = precision == "bf16"
         self.dim = (layers + 1) * width
         self.embed = nn.Linear(sum(ATOM_SIZES.values()), width)
         self.eps = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in range(layers))
@@ -81,6 +94,11 @@ class GIN(Encoder):
             if self.bonds:
                 kinds = self.bonds[layer](batch.bond_features.to(h.dtype))
                 messages = messages + neighbour_sum(kinds, part.bonds)
-            h = self.mlps[layer]((1 + self.eps[layer]) * h[part.own] + messages)
+            h = self.mix(layer, (1 + self.eps[layer]) * h[part.own] + messages)
             states.append(h := F.relu(self.norms[layer](h)))
         return states
+
+    def mix(self, layer: int, h: Tensor) -> Tensor:
+        """The MLP of a layer, in the encoder's precision; the result in that of `h`."""
+        with torch.autocast(h.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.mlps[layer](h).to(h.dtype)

@@ -155,7 +155,7 @@ class HyperGIN(GIN):
 
     Parameters
     ----------
-    width, layers, bonds
+    width, layers, bonds, precision
         As for `GIN`.
     embedding, rank : int
         As for `KernelGenerator`.
@@ -177,8 +177,9 @@ class HyperGIN(GIN):
         embedding: int = 16,
         rank: int = 16,
         bonds: bool = False,
+        precision: str = "float32",
     ) -> None:
-        super().__init__(width, layers, bonds)
+        super().__init__(width, layers, bonds, precision)
         self.generator = KernelGenerator(width, 1, embedding, rank)
         self.mlps = nn.ModuleList(
             nn.Sequential(
