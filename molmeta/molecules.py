@@ -193,8 +193,8 @@ def one_hot(categories: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
 class _Store:
     """SMILES and the blocks computed from them so far."""
 
-    def __init__(self, smiles: list[str]) -> None:
-        self.smiles = smiles
+    def __init__(self, smiles: list[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
+        self.smiles, self.parsed = smiles, parsed
         self.blocks: dict[str, Block] = {}
         self.environments: dict[tuple[int, bool], Environments] = {}
 
@@ -204,7 +204,7 @@ class _Store:
         if not missing:
             return
         if workers == 1 or len(self.smiles) < CHUNK:
-            self.blocks |= featurize(self.smiles, missing)
+            self.blocks |= featurize(self.smiles, missing, self.parsed)
             return
         starts = range(0, len(self.smiles), CHUNK)
         chunks = [self.smiles[start : start + CHUNK] for start in starts]
@@ -215,8 +215,10 @@ class _Store:
             self.blocks[name] = type(blocks[0]).concatenate(blocks)
 
 
-def featurize(smiles: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """The named blocks of some molecules; each SMILES is parsed once.
+def featurize(
+    smiles: Sequence[str], names: Sequence[str], parsed: Sequence[Chem.Mol] | None = None
+) -> dict[str, Any]:
+    """The named blocks of some molecules; each SMILES is parsed once, or was `parsed` already.
 
     Raises
     ------
@@ -225,8 +227,8 @@ def featurize(smiles: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
     """
     featurizers = [registry.lookup("featurizer", name)() for name in names]
     rows: list[list[Any]] = [[] for _ in names]
-    for text in smiles:
-        mol = Chem.MolFromSmiles(text)
+    for i, text in enumerate(smiles):
+        mol = Chem.MolFromSmiles(text) if parsed is None else parsed[i]
         if mol is None:
             raise MolmetaError(
                 f"RDKit cannot read the SMILES {text!r}; standardise the list first, "
@@ -247,6 +249,8 @@ class Molecules:
     ----------
     smiles : sequence of str
         SMILES as they shall be featurised (see `molmeta.featurizers.standardise`).
+    parsed : sequence of Mol, optional
+        The same, where RDKit has read them already.
 
     Examples
     --------
@@ -255,8 +259,8 @@ class Molecules:
     (2, ['CC(=O)O', 'CCO'])
     """
 
-    def __init__(self, smiles: Sequence[str]) -> None:
-        self._store = _Store(list(smiles))
+    def __init__(self, smiles: Sequence[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
+        self._store = _Store(list(smiles), parsed)
         self.index = np.arange(len(self._store.smiles), dtype=np.int64)
         self.memo: dict[Any, Any] = {}
 

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+from rdkit import Chem
 from tqdm import tqdm
 
 from molmeta.datasets.table import damaged
 from molmeta.errors import DataError, MolmetaError
-from molmeta.featurizers.standardise import Standardiser
+from molmeta.featurizers.standardise import Standardised, Standardiser
 from molmeta.models import CHUNK, AdaptedAssay, score_assays
 from molmeta.molecules import Molecules
 from molmeta.registry import nearest
@@ -171,13 +172,18 @@ def score_rows(
     """Each row with its scores as text, empty where it has none."""
     standardiser = Standardiser(assays[0].base.experiment.model.policy)
     done: list[Row] = []
+    usable: list[int] = []
+    parsed: list[Chem.Mol] = []
     for row in rows:
         if row.status == "ok":
-            result = standardiser(row.smiles)
-            row = Row(row.cells, result.smiles, result.status, result.reason)
+            found = standardiser.molecule(row.smiles)
+            if isinstance(found, Standardised):
+                row = Row(row.cells, "", found.status, found.reason)
+            else:
+                usable.append(len(done))
+                parsed.append(found)
         done.append(row)
-    usable = [i for i, row in enumerate(done) if row.status == "ok"]
-    scores, failed = _scores(assays, [done[i].smiles for i in usable])
+    scores, failed = _scores(assays, [done[i].smiles for i in usable], parsed)
     texts: dict[int, list[str]] = {}
     for i, values, reason in zip(usable, scores, failed, strict=True):
         if reason:
@@ -188,16 +194,19 @@ def score_rows(
         yield row, texts.get(i, [""] * len(assays))
 
 
-def _scores(assays: Sequence[AdaptedAssay], smiles: list[str]) -> tuple[np.ndarray, list[str]]:
+def _scores(
+    assays: Sequence[AdaptedAssay], smiles: list[str], parsed: list[Chem.Mol]
+) -> tuple[np.ndarray, list[str]]:
     """Scores `[n, assays]`, and for each molecule why it has none ("" where it has)."""
     if not smiles:
         return np.empty((0, len(assays))), []
     try:
-        return score_assays(assays, Molecules(smiles)), [""] * len(smiles)
+        return score_assays(assays, Molecules(smiles, parsed)), [""] * len(smiles)
     except (MolmetaError, RuntimeError, ValueError) as error:
         if len(smiles) == 1:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             return np.full((1, len(assays)), np.nan), [reason]
     half = len(smiles) // 2  # find the molecule that cannot be described, keep the rest
-    left, right = _scores(assays, smiles[:half]), _scores(assays, smiles[half:])
+    left = _scores(assays, smiles[:half], parsed[:half])
+    right = _scores(assays, smiles[half:], parsed[half:])
     return np.concatenate([left[0], right[0]]), left[1] + right[1]

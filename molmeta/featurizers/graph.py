@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from rdkit import Chem
 
@@ -40,27 +43,43 @@ MAX_ATOMS = np.iinfo(np.int16).max
 Row = tuple[list[tuple[int, ...]], list[tuple[int, int]], list[int]]
 
 
-def atom_categories(atom: Chem.Atom) -> tuple[int, ...]:
-    """The categories of `ATOM_SIZES`, in its order.
+def atom_categories(raw: tuple[Any, ...]) -> tuple[int, ...]:
+    """The categories of `ATOM_SIZES`, in its order, of what RDKit says of an atom.
 
     Charges are kept from −2 to +2, degrees to 6 and hydrogens to 4; beyond counts as the end.
     """
+    number, degree, charge, hydrogens, hybridisation, aromatic, ring = raw
     return (
-        _ELEMENT.get(atom.GetAtomicNum(), len(ELEMENTS)),
-        min(atom.GetDegree(), _DEGREE),
-        min(max(atom.GetFormalCharge() + 2, 0), _CHARGE),
-        min(atom.GetTotalNumHs(), _HYDROGENS),
-        _HYBRIDISATION.get(atom.GetHybridization(), len(HYBRIDISATIONS)),
-        int(atom.GetIsAromatic()),
-        int(atom.IsInRing()),
+        _ELEMENT.get(number, len(ELEMENTS)),
+        min(degree, _DEGREE),
+        min(max(charge + 2, 0), _CHARGE),
+        min(hydrogens, _HYDROGENS),
+        _HYBRIDISATION.get(hybridisation, len(HYBRIDISATIONS)),
+        int(aromatic),
+        int(ring),
     )
 
 
-def bond_code(bond: Chem.Bond) -> int:
+def bond_code(raw: tuple[Any, ...]) -> int:
     """The categories of `BOND_SIZES` as one mixed-radix number: type, conjugated, ring, E/Z."""
-    kind = _BOND_TYPE.get(bond.GetBondType(), len(BOND_TYPES))
-    stereo = STEREO.get(bond.GetStereo(), 0)
-    return ((kind * 2 + bond.GetIsConjugated()) * 2 + bond.IsInRing()) * 3 + stereo
+    kind, stereo, conjugated, ring = raw
+    code = _BOND_TYPE.get(kind, len(BOND_TYPES))
+    return ((code * 2 + conjugated) * 2 + ring) * 3 + STEREO.get(stereo, 0)
+
+
+class _Seen(dict[tuple[Any, ...], Any]):
+    """What a function makes of the few distinct values that it is asked for."""
+
+    def __init__(self, function: Callable[[tuple[Any, ...]], Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def __missing__(self, raw: tuple[Any, ...]) -> Any:
+        self[raw] = value = self.function(raw)
+        return value
+
+
+_ATOMS, _BONDS = _Seen(atom_categories), _Seen(bond_code)
 
 
 class GraphFeaturizer:
@@ -73,11 +92,26 @@ class GraphFeaturizer:
         """Categories of the atoms, pairs of bonded atoms, and codes of the bonds."""
         if not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
             raise MolmetaError(f"a molecule has {mol.GetNumAtoms()} atoms; 1 to {MAX_ATOMS} work")
-        atoms = [atom_categories(atom) for atom in mol.GetAtoms()]
+        atoms = [
+            _ATOMS[
+                atom.GetAtomicNum(),
+                atom.GetDegree(),
+                atom.GetFormalCharge(),
+                atom.GetTotalNumHs(),
+                atom.GetHybridization(),
+                atom.GetIsAromatic(),
+                atom.IsInRing(),
+            ]
+            for atom in mol.GetAtoms()
+        ]
         pairs, codes = [], []
         for bond in mol.GetBonds():
             pairs.append((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
-            codes.append(bond_code(bond))
+            codes.append(
+                _BONDS[
+                    bond.GetBondType(), bond.GetStereo(), bond.GetIsConjugated(), bond.IsInRing()
+                ]
+            )
         return atoms, pairs, codes
 
     def collect(self, rows: list[Row]) -> Graphs:

@@ -68,6 +68,14 @@ class Standardiser:
 
     def __call__(self, text: str) -> Standardised:
         """Standardise one SMILES."""
+        found = self.molecule(text)
+        return found if isinstance(found, Standardised) else Standardised(Chem.MolToSmiles(found), "ok")
+
+    def molecule(self, text: str) -> Chem.Mol | Standardised:
+        """The standardised molecule itself, its atoms in any order; or why there is none.
+
+        As its canonical SMILES would be read, without writing that where nothing is to change.
+        """
         smiles = text.strip()
         if not smiles:
             return Standardised("", "empty", "the SMILES is empty")
@@ -78,7 +86,8 @@ class Standardiser:
         mol = _parse(smiles)
         if mol is None:
             return Standardised("", "invalid", "RDKit cannot read this SMILES")
-        if "." in smiles or CHARGED.search(smiles):
+        changed = "." in smiles or CHARGED.search(smiles) is not None
+        if changed:
             try:
                 mol = self._parent(mol)
             except (RuntimeError, ValueError) as error:
@@ -87,7 +96,7 @@ class Standardiser:
             return Standardised("", "no atoms", "no heavy atom is left to describe")
         if mol.GetNumAtoms() > self.policy.max_atoms:
             return self._too_large(f"{mol.GetNumAtoms()} atoms")
-        return Standardised(Chem.MolToSmiles(mol), "ok")
+        return _parse(Chem.MolToSmiles(mol)) or mol if changed else mol
 
     def _parent(self, mol: Chem.Mol) -> Chem.Mol:
         with _QuietRDKit():
