@@ -25,12 +25,14 @@ class Csr:
 
     @classmethod
     def from_rows(cls, indices: np.ndarray, offsets: np.ndarray, columns: int) -> Csr:
-        """The matrix with these columns in each row, of so many columns."""
-        rows = np.ones(len(indices), dtype=np.int8)
-        matrix = csr_array((rows, indices, offsets), shape=(len(offsets) - 1, columns))
+        """The matrix with these columns, in any order, in each row, of so many columns."""
+        ones = np.ones(len(indices), dtype=np.int8)
+        parts = (ones, indices.astype(np.int32), offsets.astype(np.int32))
+        matrix = csr_array(parts, shape=(len(offsets) - 1, columns))
+        matrix.sort_indices()
         transposed = matrix.tocsc()
-        arrays = (indices, offsets, transposed.indices, transposed.indptr)
-        return cls(*(torch.from_numpy(array.astype(np.int32)) for array in arrays))
+        arrays = (matrix.indices, matrix.indptr, transposed.indices, transposed.indptr)
+        return cls(*(torch.from_numpy(array.astype(np.int32, copy=False)) for array in arrays))
 
     def to(self, device: torch.device) -> Csr:
         """All arrays on a device."""

@@ -29,6 +29,8 @@ class Learner(nn.Module):
         The order of the support matters.
     trains_inputs : bool
         Its `meta_loss` has a gradient for the inputs, so that it can train an encoder below it.
+    vmapped : bool
+        On vectors, `torch.func.vmap` over states works, and is the faster way for many tasks.
     described_by : str, optional
         The support is one description a class, of this kind (the name of a text encoder, or
         `attributes`), in place of measurements.
@@ -38,6 +40,7 @@ class Learner(nn.Module):
     class_symmetric: ClassVar[bool] = True
     ordered: ClassVar[bool] = False
     trains_inputs: ClassVar[bool] = True
+    vmapped: ClassVar[bool] = False
     described_by: str | None = None
 
     @property

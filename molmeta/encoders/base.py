@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -57,23 +58,27 @@ def collate(x: Molecules, device: torch.device, radius: int, typed: bool = False
 
 
 def _graph_batch(x: Molecules, known: Environments) -> GraphBatch:
-    """From the largest radius down: which environments there are, and what they are made of."""
+    """From the largest radius down: which environments there are, and what they are made of.
+
+    Numbered as they come, so that what is computed does not depend on the rest of the store.
+    """
     graphs: Graphs = x.block("graph")
     atoms, offsets = ragged_rows(graphs.atom_offsets, x.index)
-    there, of_atom = np.unique(known.atoms[atoms], return_inverse=True)
+    of_atom, there = pd.factorize(known.atoms[atoms])
     rounds, pools = [], [Csr.from_rows(of_atom, offsets, len(there))]
     for part in reversed(known.rounds):
         entries, starts = ragged_rows(part.offsets, there)
-        there, own = np.unique(part.own[there], return_inverse=True)
-        around = np.searchsorted(there, part.around[entries])
+        own, below = pd.factorize(part.own[there])
+        position = np.empty(part.own.max() + 1, dtype=np.int32)
+        position[below] = np.arange(len(below))
         rounds.append(
             Round(
                 torch.from_numpy(own),
-                Csr.from_rows(around, starts, len(there)),
+                Csr.from_rows(position[part.around[entries]], starts, len(below)),
                 Csr.from_rows(part.bonds[entries], starts, BOND_CODES),
             )
         )
-        of_atom = own[of_atom]
+        of_atom, there = own[of_atom], below
         pools.append(Csr.from_rows(of_atom, offsets, len(there)))
     features = one_hot(graphs.atom_table[known.codes[there]], tuple(ATOM_SIZES.values()))
     return GraphBatch(

@@ -54,6 +54,7 @@ class MAML(Learner):
 
     targets = (Classification, Regression)
     class_symmetric = False
+    vmapped = True
 
     def __init__(
         self,

@@ -61,6 +61,7 @@ class Reptile(Learner):
 
     targets = (Classification, Regression)
     class_symmetric = False
+    vmapped = True
     trains_inputs = False
 
     def __init__(
