@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
@@ -38,18 +40,19 @@ _HYBRIDISATION = {kind: i for i, kind in enumerate(HYBRIDISATIONS)}
 _BOND_TYPE = {kind: i for i, kind in enumerate(BOND_TYPES)}
 
 _DEGREE, _CHARGE, _HYDROGENS = (ATOM_SIZES[k] - 1 for k in ("degree", "charge", "hydrogens"))
+_ATOM_SIZES = tuple(ATOM_SIZES.values())
 MAX_ATOMS = np.iinfo(np.int16).max
 
-Row = tuple[list[tuple[int, ...]], list[tuple[int, int]], list[int]]
+Row = tuple[list[int], list[int], list[int]]  # atoms, ends of bonds, bonds
 
 
-def atom_categories(raw: tuple[Any, ...]) -> tuple[int, ...]:
-    """The categories of `ATOM_SIZES`, in its order, of what RDKit says of an atom.
+def atom_number(raw: tuple[Any, ...]) -> int:
+    """The categories of `ATOM_SIZES` as one mixed-radix number, of what RDKit says of an atom.
 
     Charges are kept from −2 to +2, degrees to 6 and hydrogens to 4; beyond counts as the end.
     """
     number, degree, charge, hydrogens, hybridisation, aromatic, ring = raw
-    return (
+    categories = (
         _ELEMENT.get(number, len(ELEMENTS)),
         min(degree, _DEGREE),
         min(max(charge + 2, 0), _CHARGE),
@@ -58,6 +61,7 @@ def atom_categories(raw: tuple[Any, ...]) -> tuple[int, ...]:
         int(aromatic),
         int(ring),
     )
+    return int(np.ravel_multi_index(categories, _ATOM_SIZES))
 
 
 def bond_code(raw: tuple[Any, ...]) -> int:
@@ -79,7 +83,24 @@ class _Seen(dict[tuple[Any, ...], Any]):
         return value
 
 
-_ATOMS, _BONDS = _Seen(atom_categories), _Seen(bond_code)
+_ATOMS, _BONDS = _Seen(atom_number), _Seen(bond_code)
+
+_OF_ATOM = (
+    Chem.Atom.GetAtomicNum,
+    Chem.Atom.GetDegree,
+    Chem.Atom.GetFormalCharge,
+    Chem.Atom.GetTotalNumHs,
+    Chem.Atom.GetHybridization,
+    Chem.Atom.GetIsAromatic,
+    Chem.Atom.IsInRing,
+)
+_ENDS = (Chem.Bond.GetBeginAtomIdx, Chem.Bond.GetEndAtomIdx)
+_OF_BOND = (
+    Chem.Bond.GetBondType,
+    Chem.Bond.GetStereo,
+    Chem.Bond.GetIsConjugated,
+    Chem.Bond.IsInRing,
+)
 
 
 class GraphFeaturizer:
@@ -89,45 +110,34 @@ class GraphFeaturizer:
     """
 
     def row(self, mol: Chem.Mol) -> Row:
-        """Categories of the atoms, pairs of bonded atoms, and codes of the bonds."""
+        """Numbers of the atoms, pairs of bonded atoms end to end, and codes of the bonds."""
         if not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
             raise MolmetaError(f"a molecule has {mol.GetNumAtoms()} atoms; 1 to {MAX_ATOMS} work")
-        atoms = [
-            _ATOMS[
-                atom.GetAtomicNum(),
-                atom.GetDegree(),
-                atom.GetFormalCharge(),
-                atom.GetTotalNumHs(),
-                atom.GetHybridization(),
-                atom.GetIsAromatic(),
-                atom.IsInRing(),
-            ]
-            for atom in mol.GetAtoms()
-        ]
-        pairs, codes = [], []
-        for bond in mol.GetBonds():
-            pairs.append((bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()))
-            codes.append(
-                _BONDS[
-                    bond.GetBondType(), bond.GetStereo(), bond.GetIsConjugated(), bond.IsInRing()
-                ]
-            )
-        return atoms, pairs, codes
+        atoms = [mol.GetAtomWithIdx(i) for i in range(mol.GetNumAtoms())]  # half the price of
+        bonds = [mol.GetBondWithIdx(i) for i in range(mol.GetNumBonds())]  # GetAtoms, GetBonds
+        numbers = [_ATOMS[raw] for raw in zip(*(map(get, atoms) for get in _OF_ATOM), strict=True)]
+        codes = [_BONDS[raw] for raw in zip(*(map(get, bonds) for get in _OF_BOND), strict=True)]
+        ends = [get(bond) for bond in bonds for get in _ENDS]
+        return numbers, ends, codes
 
     def collect(self, rows: list[Row]) -> Graphs:
         """All rows in flat arrays."""
-        known: dict[tuple[int, ...], int] = {}
-        code = [known.setdefault(atom, len(known)) for atoms, _, _ in rows for atom in atoms]
-        pairs = [pair for _, bonds, _ in rows for pair in bonds]
+        numbers, ends, codes = zip(*rows, strict=True) if rows else ((), (), ())
+        code, known = pd.factorize(_flat(numbers, np.int64))
         return Graphs(
-            atom_table=np.array(list(known), dtype=np.uint8).reshape(-1, len(ATOM_SIZES)),
-            atom_code=np.array(code, dtype=np.uint16),
-            atom_offsets=_offsets([len(atoms) for atoms, _, _ in rows]),
-            bonds=np.array(pairs, dtype=np.int16).reshape(-1, 2),
-            bond_code=np.array([c for _, _, codes in rows for c in codes], dtype=np.uint8),
-            bond_offsets=_offsets([len(bonds) for _, bonds, _ in rows]),
+            atom_table=np.stack(np.unravel_index(known, _ATOM_SIZES), axis=1).astype(np.uint8),
+            atom_code=code.astype(np.uint16),
+            atom_offsets=_offsets(numbers),
+            bonds=_flat(ends, np.int16).reshape(-1, 2),
+            bond_code=_flat(codes, np.uint8),
+            bond_offsets=_offsets(codes),
         )
 
 
-def _offsets(lengths: list[int]) -> np.ndarray:
+def _flat(rows: Sequence[list[int]], kind: type[np.integer]) -> np.ndarray:
+    return np.fromiter(chain.from_iterable(rows), dtype=kind)
+
+
+def _offsets(rows: Sequence[list[int]]) -> np.ndarray:
+    lengths = [len(row) for row in rows]
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)

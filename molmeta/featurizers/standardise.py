@@ -83,7 +83,7 @@ class Standardiser:
         smiles = text.strip()
         if not smiles:
             return Standardised("", "empty", "the SMILES is empty")
-        if any(character.isspace() for character in smiles):
+        if len(smiles.split()) > 1:
             return Standardised("", "invalid", "the SMILES has text after a blank")
         if len(smiles) > 20 * self.policy.max_atoms:
             return self._too_large(f"{len(smiles)} characters")

@@ -49,7 +49,6 @@ class Prototypical(Learner):
     """
 
     targets = (Classification,)
-    vmapped = True
 
     def __init__(self, dim: int = 1, divergence: SquaredEuclidean | None = None) -> None:
         super().__init__()
