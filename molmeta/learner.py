@@ -29,8 +29,6 @@ class Learner(nn.Module):
         The order of the support matters.
     trains_inputs : bool
         Its `meta_loss` has a gradient for the inputs, so that it can train an encoder below it.
-    vmapped : bool
-        On vectors, `torch.func.vmap` over states works, and is the faster way for many tasks.
     described_by : str, optional
         The support is one description a class, of this kind (the name of a text encoder, or
         `attributes`), in place of measurements.
@@ -40,7 +38,6 @@ class Learner(nn.Module):
     class_symmetric: ClassVar[bool] = True
     ordered: ClassVar[bool] = False
     trains_inputs: ClassVar[bool] = True
-    vmapped: ClassVar[bool] = False
     described_by: str | None = None
 
     @property
@@ -59,6 +56,13 @@ class Learner(nn.Module):
     @abstractmethod
     def forward(self, x: Inputs, state: State) -> Tensor:
         """Outputs `[n, target.width]` for `n` inputs."""
+
+    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+        """Outputs for each of many tasks, `len(states)` times `[n, target.width]`.
+
+        Those of a row may be shifted, all classes alike, which no probability shows.
+        """
+        return [self(x, state) for state in states]
 
     def loss(self, episode: Episode) -> Tensor:
         """The training loss of one task: by default that of the query after adapting."""
@@ -140,6 +144,10 @@ class Embedded(Learner):
         """Encode and predict."""
         return self.learner(self.encoder(x), state)
 
+    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+        """Encode once, and predict for each of many tasks."""
+        return self.learner.for_tasks(self.encoder(x), states)
+
     def loss(self, episode: Episode) -> Tensor:
         """The inner learner's loss on encoded inputs."""
         return self.meta_loss([episode])
@@ -165,6 +173,19 @@ def _encode(encoder: nn.Module, sets: Sequence[Examples]) -> list[Examples]:
     """Sets of examples with vectors in place of inputs, in one pass."""
     vectors = encoder(cat([part.x for part in sets])).split([len(part) for part in sets])
     return [replace(part, x=rows) for part, rows in zip(sets, vectors, strict=True)]
+
+
+def same_shapes(states: Sequence[State]) -> bool:
+    """Whether the states of several tasks can be stacked."""
+    return len({tuple((name, t.shape) for name, t in sorted(s.items())) for s in states}) == 1
+
+
+def vectorised(learner: Learner, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+    """The learner's outputs for many tasks on vectors, by `torch.func.vmap` over their states."""
+    if not (isinstance(x, Tensor) and x.ndim == 2 and same_shapes(states)):
+        return [learner(x, state) for state in states]
+    stacked = {name: torch.stack([state[name] for state in states]) for name in states[0]}
+    return torch.func.vmap(learner, in_dims=(None, 0))(x, stacked).unbind()
 
 
 def label_scale(support: Examples) -> State:

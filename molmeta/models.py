@@ -12,7 +12,7 @@ from torch import Tensor
 from molmeta.assay import Assay
 from molmeta.config import Experiment
 from molmeta.descriptions import described
-from molmeta.episode import Inputs, Target
+from molmeta.episode import Target
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.learner import Embedded, Learner, State
 from molmeta.molecules import Molecules
@@ -121,21 +121,11 @@ def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.nda
             head, x = encode_once(base.learner, molecules[rows])
             for first in range(0, len(assays), HEADS):
                 some = assays[first : first + HEADS]
-                outputs = predict_many(head, x, [assay.state for assay in some])
+                outputs = head.for_tasks(x, [assay.state for assay in some])
                 scores = [a.target.score(o) for a, o in zip(some, outputs, strict=True)]
                 columns = slice(first, first + len(some))
                 out[rows, columns] = torch.stack(scores, dim=1).double().cpu().numpy()
     return out
-
-
-def predict_many(learner: Learner, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-    """The learner's outputs for each of many tasks: at once, where it can and their states agree."""
-    shapes = {tuple((name, t.shape) for name, t in sorted(s.items())) for s in states}
-    vectors = isinstance(x, Tensor) and x.ndim == 2
-    if len(states) == 1 or len(shapes) > 1 or not (learner.vmapped and vectors):
-        return [learner(x, state) for state in states]
-    stacked = {name: torch.stack([state[name] for state in states]) for name in states[0]}
-    return torch.func.vmap(learner, in_dims=(None, 0))(x, stacked).unbind()
 
 
 def encode_once(learner: Learner, x: Molecules) -> tuple[Learner, Molecules | Tensor]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target
 from molmeta.functional import gradient_steps
-from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled, vectorised
 from molmeta.learners.head import linear_head, step_sizes
 
 
@@ -54,7 +56,6 @@ class MAML(Learner):
 
     targets = (Classification, Regression)
     class_symmetric = False
-    vmapped = True
 
     def __init__(
         self,
@@ -102,6 +103,10 @@ class MAML(Learner):
         """The network with the adapted parameters: `[n, target.width]`."""
         parameters = {name: p for name, p in state.items() if not name.startswith("label.")}
         return unscaled(functional_call(self.network, parameters, x), state)
+
+    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+        """`forward` for each of many tasks, at once."""
+        return vectorised(self, x, states)
 
     def rates(self) -> dict[str, Tensor]:
         """The step size of each parameter tensor."""

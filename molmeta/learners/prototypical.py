@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta import registry
-from molmeta.episode import Classification, Examples, Target
+from molmeta.episode import Classification, Examples, Inputs, Target
 from molmeta.functional import class_means
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learner import Embedded, Learner, State, same_shapes
 from molmeta.learners.distance import SquaredEuclidean, distance
 
 
@@ -65,6 +67,21 @@ class Prototypical(Learner):
         """Equation 2: scores `[n, n_way]`, minus the scaled divergences."""
         distances = self.divergence(self.divergence.domain(x), state["prototypes"])
         return -self.log_scale.exp() * distances
+
+    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+        r"""The linear model of section 2.4, for all tasks in one product.
+
+        About the mean m of a task's prototypes, so that no digits are lost:
+        w_k = 2τ(c_k − m), b_k = −τ‖c_k − m‖² − w_k · m.
+        """
+        if type(self.divergence) is not SquaredEuclidean or not same_shapes(states):
+            return super().for_tasks(x, states)
+        c = torch.stack([state["prototypes"] for state in states])
+        centre = c.mean(dim=1, keepdim=True)
+        w = 2 * (c - centre)
+        b = -(w.square() / 4 + w * centre).sum(dim=2)
+        outputs = torch.addmm(b.flatten(), x, w.flatten(0, 1).T)  # type: ignore[arg-type]
+        return (self.log_scale.exp() * outputs).split(c.shape[1], dim=1)
 
 
 class Description(nn.Module):

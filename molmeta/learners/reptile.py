@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
 from molmeta.errors import ConfigError
-from molmeta.learner import Learner, State, label_scale, scaled, unscaled
+from molmeta.learner import Learner, State, label_scale, scaled, unscaled, vectorised
 from molmeta.learners.head import linear_head, step_sizes
 
 EPSILON = 1e-8
@@ -61,7 +63,6 @@ class Reptile(Learner):
 
     targets = (Classification, Regression)
     class_symmetric = False
-    vmapped = True
     trains_inputs = False
 
     def __init__(
@@ -93,6 +94,10 @@ class Reptile(Learner):
         """The network with the adapted parameters: `[n, target.width]`."""
         parameters = {name: p for name, p in state.items() if not name.startswith("label.")}
         return unscaled(functional_call(self.network, parameters, x), state)
+
+    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+        """`forward` for each of many tasks, at once."""
+        return vectorised(self, x, states)
 
     def loss(self, episode: Episode) -> Tensor:
         """Half the squared distance from θ to φ."""

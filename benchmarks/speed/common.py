@@ -1,0 +1,119 @@
+"""What the speed benchmarks share: one thread, ours and theirs in turn, the same tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from molmeta.assay import Assay
+from molmeta.config import Experiment, Model
+from molmeta.datasets.chembl import embedded_split
+from molmeta.models import AdaptedAssay, BaseModel
+from molmeta.molecules import Molecules
+from molmeta.sampling import AssayEpisodes
+
+WIDTH, LAYERS = 128, 5
+SUPPORT, QUERY, TASKS = 32, 64, 8
+
+
+class Row(NamedTuple):
+    """One line of `speed.csv`; the ratio is how many times better than the peer we are."""
+
+    goal: str
+    peer: str
+    ours: float
+    theirs: float
+    ratio: float
+    target: float
+    unit: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.goal} against {self.peer}: {self.ours:.4g} and {self.theirs:.4g} {self.unit}, "
+            f"ratio {self.ratio:.2f} (goal {self.target:g})"
+        )
+
+
+def seconds(function: Callable[[int], Any], number: int) -> float:
+    """CPU seconds of one call with a round's number."""
+    start = time.process_time()
+    function(number)
+    return time.process_time() - start
+
+
+def side_by_side(
+    goal: str,
+    peer: str,
+    ours: Callable[[int], Any],
+    theirs: Callable[[int], float],
+    target: float,
+    *,
+    per: float = 1.0,
+    unit: str = "s",
+    rounds: int = 7,
+) -> Row:
+    """Median CPU seconds (over `per`) of the two, called in turn with the round's number.
+
+    `theirs` returns its CPU seconds, as it may run in a process of its own.
+    """
+    torch.set_num_threads(1)
+    found = [(seconds(ours, number), theirs(number)) for number in range(rounds + 1)]
+    a, b = (median(column) / per for column in zip(*found[1:], strict=True))  # the first: warm-up
+    return Row(goal, peer, a, b, b / a, target, unit)
+
+
+def measured(function: Callable[[int], Any]) -> Callable[[int], float]:
+    """The function, returning its CPU seconds."""
+    return lambda number: seconds(function, number)
+
+
+@cache
+def assays(count: int = 10, size: int = 300) -> list[Assay]:
+    """The first `size` molecules of some embedded assays, as views of one store with graphs."""
+    chosen = list(embedded_split().train.binarise().values())[:count]
+    starts = np.cumsum([0, *(min(size, len(assay)) for assay in chosen)])
+    store = Molecules([text for assay in chosen for text in assay.molecules[:size].smiles])
+    store.compute("graph")
+    return [
+        replace(assay, molecules=store[np.arange(a, b)], values=assay.values[: b - a])
+        for assay, a, b in zip(chosen, starts, starts[1:], strict=False)
+    ]
+
+
+@cache
+def smiles(count: int = 2000) -> list[str]:
+    """Molecules of the embedded assays, as ChEMBL writes them."""
+    return [text for assay in assays() for text in assay.molecules.smiles][:count]
+
+
+@cache
+def base_model(head: str = "anil", precision: str = "float32") -> BaseModel:
+    """A learner on an untrained encoder of the benchmark's size."""
+    encoder = {"name": "gin", "width": WIDTH, "layers": LAYERS, "precision": precision}
+    torch.manual_seed(0)
+    experiment = Experiment("speed", Model({"name": head}, encoder))
+    return BaseModel(experiment.model.build().eval(), experiment, "")
+
+
+def adapted(base: BaseModel, count: int) -> list[AdaptedAssay]:
+    """The model adapted to so many assays (each of ten, again and again)."""
+    ten = [base.adapt(assay.take(range(SUPPORT))) for assay in assays()]
+    return [replace(ten[i % len(ten)], name=f"assay {i}") for i in range(count)]
+
+
+def main(rows: Callable[[], list[Row]]) -> None:
+    """Print the rows of one script."""
+    for row in rows():
+        print(row, flush=True)
+
+
+def episodes() -> AssayEpisodes:
+    """Meta-batches of 8 assays with 32 molecules to learn from and 64 to ask about."""
+    return AssayEpisodes(assays(), (SUPPORT,), QUERY, TASKS)

@@ -1,0 +1,44 @@
+"""Goal 3: few-shot evaluation on a frozen encoder, against a loop that encodes every episode."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from common import SUPPORT, Row, assays, base_model, main, measured, side_by_side
+
+from molmeta.assay import Assay
+from molmeta.sampling import evaluation_episode
+from molmeta.scoring import score_episode, score_learner
+
+DRAWS, THEIR_DRAWS = 100, 2
+
+
+def fresh(assay: Assay) -> Assay:
+    """The assay, with nothing collated yet."""
+    return replace(assay, molecules=assay.molecules[:])
+
+
+def of_head(head: str) -> Row:
+    """Seconds an episode: episode drawn, adapted to, predicted and scored."""
+    learner, assay = base_model(head).learner, assays()[0]
+
+    def ours(number: int) -> None:
+        list(score_learner(learner, [fresh(assay)], [SUPPORT], DRAWS, seed=number))
+
+    def theirs(number: int) -> None:
+        for draw in range(THEIR_DRAWS):
+            list(score_episode(learner, evaluation_episode(assay, SUPPORT, draw, number)))
+
+    goal, peer = f"evaluation, {head}, frozen encoder", "the same, encoding each episode"
+    row = side_by_side(goal, peer, ours, measured(theirs), 200, unit="s an episode")
+    a, b = row.ours / DRAWS, row.theirs / THEIR_DRAWS
+    return row._replace(ours=a, theirs=b, ratio=b / a)
+
+
+def rows() -> list[Row]:
+    """Both kinds of head."""
+    return [of_head("anil"), of_head("prototypical")]
+
+
+if __name__ == "__main__":
+    main(rows)

@@ -1,0 +1,59 @@
+"""Goal 5: SMILES to graphs, against chemprop's and DeepChem's featurisers."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+
+from common import Row, main, measured, side_by_side, smiles
+from peers import Chemprop
+
+from molmeta.molecules import Molecules
+
+FEW = 200  # of the molecules, for what is slow
+
+
+def ours(_: int) -> None:
+    """Our graph block, from SMILES."""
+    Molecules(smiles()).compute("graph")
+
+
+def against_chemprop() -> Row:
+    """Chemprop 2's default `SimpleMoleculeMolGraphFeaturizer`."""
+    unit = f"s for {len(smiles())} molecules"
+    with Chemprop("featurise") as theirs:
+        return side_by_side("featurisation", "chemprop 2.3.1", ours, theirs, 2, unit=unit)
+
+
+def against_deepchem(name: str, target: float) -> Row:
+    """One of DeepChem's featurisers, scaled from `FEW` molecules to all."""
+    with contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import deepchem
+
+        featurizer = getattr(deepchem.feat, name)()
+    scale = len(smiles()) / FEW
+    theirs = measured(lambda _: featurizer.featurize(smiles()[:FEW]))
+    return side_by_side(
+        "featurisation",
+        f"DeepChem {name}",
+        ours,
+        lambda number: theirs(number) * scale,
+        target,
+        unit=f"s for {len(smiles())} molecules",
+        rounds=3,
+    )
+
+
+def rows() -> list[Row]:
+    """chemprop, and two of DeepChem."""
+    return [
+        against_chemprop(),
+        against_deepchem("MolGraphConvFeaturizer", 20),
+        against_deepchem("ConvMolFeaturizer", 2),
+    ]
+
+
+if __name__ == "__main__":
+    main(rows)
