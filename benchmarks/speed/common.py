@@ -104,7 +104,7 @@ def base_model(head: str = "anil", precision: str = "float32") -> BaseModel:
 
 def adapted(base: BaseModel, count: int) -> list[AdaptedAssay]:
     """The model adapted to so many assays (each of ten, again and again)."""
-    ten = [base.adapt(assay.take(range(SUPPORT))) for assay in assays()]
+    ten = [base.adapt(assay.take(np.arange(SUPPORT))) for assay in assays()]
     return [replace(ten[i % len(ten)], name=f"assay {i}") for i in range(count)]
 
 

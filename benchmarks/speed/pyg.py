@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import torch
@@ -70,6 +71,12 @@ def graphs() -> list[Data]:
     for graph in parts:
         del graph.smiles, graph.edge_attr
     return parts
+
+
+def encode(encoder: nn.Module, task: Episode) -> Episode:
+    """A task with vectors in place of molecules, from two passes."""
+    support, query = (replace(part, x=encoder(part.x)) for part in (task.support, task.query))
+    return replace(task, support=support, query=query)
 
 
 def maml_loss(network: nn.Module, tasks: Sequence[Episode], lr: float, steps: int = 1) -> Tensor:

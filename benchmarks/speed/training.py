@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from common import LAYERS, WIDTH, Row, episodes, main, measured, side_by_side
-from pyg import PygGIN, maml_loss
+from pyg import PygGIN, encode, maml_loss
 from torch import Tensor, nn
 
 from molmeta.encoders.gin import GIN
@@ -81,12 +80,6 @@ def prototypical_pair(precision: str = "float32") -> tuple[Learner, nn.Module, L
     module = nn.ModuleList([peer])
     module.register_parameter("scale", scale)
     return ours, module, loss
-
-
-def encode(encoder: nn.Module, task: Episode) -> Episode:
-    """A task with vectors in place of molecules, from two passes."""
-    support, query = (replace(part, x=encoder(part.x)) for part in (task.support, task.query))
-    return replace(task, support=support, query=query)
 
 
 PAIRS = {"maml": maml_pair, "anil": anil_pair, "prototypical": prototypical_pair}

@@ -1,0 +1,118 @@
+"""What the work costs as it grows: molecules screened, assays, measurements; each in a process.
+
+usage: python growth.py [--largest 1000000]      -> benchmarks/results/speed-growth.{csv,png}
+       python growth.py (molecules | assays | measurements) N      one point, as a line of CSV
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+from common import adapted, assays, base_model
+
+from molmeta.datasets.chembl import embedded_split
+from molmeta.screening import screen
+
+RESULTS = Path(__file__).parents[1] / "results"
+SIZES = {
+    "molecules": [1_000, 10_000, 100_000, 1_000_000],
+    "assays": [10, 30, 100, 300, 700],
+    "measurements": [8, 16, 32, 64, 128, 256],
+}
+LABELS = {
+    "molecules": "molecules screened by one assay",
+    "assays": "assays that 10,000 molecules are screened by",
+    "measurements": "measurements that 100 assays are adapted to",
+}
+
+
+def seconds_for(what: str, n: int) -> float:
+    """CPU seconds of one point."""
+    base = base_model()
+    if what == "measurements":
+        large = [assay for assay in assays() if len(assay) >= max(SIZES[what])]
+        learned_from = [assay.take(np.arange(n)) for assay in large]
+        start = time.process_time()
+        for assay in islice(cycle(learned_from), 100):
+            base.adapt(assay)
+        return time.process_time() - start
+    rows, heads = (n, 1) if what == "molecules" else (10_000, n)
+    known = [text for assay in embedded_split().train.values() for text in assay.molecules.smiles]
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder, "library.csv")
+        with library.open("w") as file:
+            file.write("smiles\n")
+            file.writelines(f"{text}\n" for text in islice(cycle(known), rows))
+        many = adapted(base, heads)
+        start = time.process_time()
+        screen(many, library, Path(folder, "scores.csv"), progress=False)
+        return time.process_time() - start
+
+
+def point(what: str, n: int) -> None:
+    """Print one point: what, n, CPU seconds, and resident memory at its highest, in MB."""
+    torch.set_num_threads(1)
+    spent = seconds_for(what, n)
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{what},{n},{spent:.3f},{resident:.0f}")
+
+
+def everything(largest: int) -> pd.DataFrame:
+    """All points, each in a process of its own."""
+    rows = []
+    for what, sizes in SIZES.items():
+        for n in sizes:
+            if what == "molecules" and n > largest:
+                continue
+            command = [sys.executable, __file__, what, str(n)]
+            line = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            print(line, end="", flush=True)
+            rows.append(next(csv.reader([line])))
+    table = pd.DataFrame(rows, columns=["what", "n", "seconds", "resident_mb"])
+    return table.astype({"n": int, "seconds": float, "resident_mb": float})
+
+
+def plot(table: pd.DataFrame) -> None:
+    """Time and memory over size."""
+    figure, axes = plt.subplots(2, 3, figsize=(12, 6), sharex="col", layout="constrained")
+    for (what, part), (above, below) in zip(table.groupby("what", sort=False), axes.T, strict=True):
+        above.loglog(part["n"], part["seconds"], "o-")
+        below.semilogx(part["n"], part["resident_mb"], "o-")
+        below.set_ylim(0, 1.15 * table["resident_mb"].max())
+        below.set_xlabel(LABELS[str(what)])
+    axes[0, 0].set_ylabel("CPU seconds, one thread")
+    axes[1, 0].set_ylabel("resident memory, MB")
+    figure.savefig(RESULTS / "speed-growth.png", dpi=110)
+
+
+def main() -> None:
+    """One point, or all."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("point", nargs="*")
+    parser.add_argument("--largest", type=int, default=1_000_000)
+    options = parser.parse_args()
+    if options.point:
+        point(options.point[0], int(options.point[1]))
+        return
+    table = everything(options.largest)
+    table.to_csv(RESULTS / "speed-growth.csv", index=False, lineterminator="\n")
+    plot(table)
+
+
+if __name__ == "__main__":
+    main()
