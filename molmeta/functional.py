@@ -53,13 +53,23 @@ def gradient_steps(
 ) -> dict[str, Tensor]:
     r"""Plain gradient descent :math:`\phi \leftarrow \phi - \alpha \nabla L(\phi)`, `steps` times.
 
-    Uses `torch.func.grad`, so that it works inside `torch.no_grad` and differentiates twice;
-    with `first_order` the gradient is a constant of the outer differentiation.
+    Works inside `torch.no_grad`, too; where gradients are on, it can be differentiated again; with
+    `first_order` the gradient is then a constant of the outer differentiation.
     """
-    gradient = torch.func.grad(loss)
+    twice = torch.is_grad_enabled()
     for _ in range(steps):
-        grads = gradient(parameters)
-        if first_order:
-            grads = {name: grad.detach() for name, grad in grads.items()}
-        parameters = {name: p - rates[name] * grads[name] for name, p in parameters.items()}
+        with torch.enable_grad():
+            at = {
+                name: p if twice and p.requires_grad else p.detach().requires_grad_()
+                for name, p in parameters.items()
+            }
+            grads = torch.autograd.grad(
+                loss(at),
+                list(at.values()),
+                create_graph=not first_order,
+                materialize_grads=True,
+            )
+        parameters = {
+            name: p - rates[name] * grad for (name, p), grad in zip(at.items(), grads, strict=True)
+        }
     return parameters

@@ -265,7 +265,7 @@ def _run(
         return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
     model = save_pretrained(learner, experiment, folder)
     write_atomic(folder / "history.csv", trainer.history_csv().encode())
-    environment = environment_json({"training_seconds": round(trainer.seconds, 1)})
+    environment = environment_json({"training_seconds": round(trainer.seconds, 3)})
     write_atomic(folder / "environment.json", environment.encode())
     write_atomic(folder / "README.md", model_card(model, trainer.history, facts).encode())
     return model
