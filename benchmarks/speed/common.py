@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -109,9 +111,9 @@ def adapted(base: BaseModel, count: int) -> list[AdaptedAssay]:
 
 
 def main(rows: Callable[[], list[Row]]) -> None:
-    """Print the rows of one script."""
+    """Print the rows of one script; with `--json`, for `run.py`, each as a line of it."""
     for row in rows():
-        print(row, flush=True)
+        print(json.dumps(row._asdict()) if "--json" in sys.argv else row, flush=True)
 
 
 def episodes() -> AssayEpisodes:

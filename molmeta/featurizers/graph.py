@@ -43,7 +43,7 @@ _DEGREE, _CHARGE, _HYDROGENS = (ATOM_SIZES[k] - 1 for k in ("degree", "charge", 
 _ATOM_SIZES = tuple(ATOM_SIZES.values())
 MAX_ATOMS = np.iinfo(np.int16).max
 
-Row = tuple[list[int], list[int], list[int]]  # atoms, ends of bonds, bonds
+Row = tuple[list[int], list[int], list[int], list[int]]  # atoms; begins, ends, bonds
 
 
 def atom_number(raw: tuple[Any, ...]) -> int:
@@ -95,12 +95,6 @@ _OF_ATOM = (
     Chem.Atom.IsInRing,
 )
 _ENDS = (Chem.Bond.GetBeginAtomIdx, Chem.Bond.GetEndAtomIdx)
-_OF_BOND = (
-    Chem.Bond.GetBondType,
-    Chem.Bond.GetStereo,
-    Chem.Bond.GetIsConjugated,
-    Chem.Bond.IsInRing,
-)
 
 
 class GraphFeaturizer:
@@ -110,25 +104,36 @@ class GraphFeaturizer:
     """
 
     def row(self, mol: Chem.Mol) -> Row:
-        """Numbers of the atoms, pairs of bonded atoms end to end, and codes of the bonds."""
+        """Numbers of the atoms; of the bonds begins, ends and codes.
+
+        Asked for by columns, and stereo only of double bonds, which alone have E or Z: on this
+        RDKit takes most of the time.
+        """
         if not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
             raise MolmetaError(f"a molecule has {mol.GetNumAtoms()} atoms; 1 to {MAX_ATOMS} work")
-        atoms = [mol.GetAtomWithIdx(i) for i in range(mol.GetNumAtoms())]  # half the price of
-        bonds = [mol.GetBondWithIdx(i) for i in range(mol.GetNumBonds())]  # GetAtoms, GetBonds
-        numbers = [_ATOMS[raw] for raw in zip(*(map(get, atoms) for get in _OF_ATOM), strict=True)]
-        codes = [_BONDS[raw] for raw in zip(*(map(get, bonds) for get in _OF_BOND), strict=True)]
-        ends = [get(bond) for bond in bonds for get in _ENDS]
-        return numbers, ends, codes
+        # an index is half the price of GetAtoms and GetBonds
+        atoms = list(map(mol.GetAtomWithIdx, range(mol.GetNumAtoms())))
+        bonds = list(map(mol.GetBondWithIdx, range(mol.GetNumBonds())))
+        numbers = map(_ATOMS.__getitem__, zip(*(map(get, atoms) for get in _OF_ATOM), strict=True))
+        kinds = [bond.GetBondType() for bond in bonds]
+        stereo = [
+            bond.GetStereo() if kind == Chem.BondType.DOUBLE else None
+            for bond, kind in zip(bonds, kinds, strict=True)
+        ]
+        flags = (map(get, bonds) for get in (Chem.Bond.GetIsConjugated, Chem.Bond.IsInRing))
+        codes = map(_BONDS.__getitem__, zip(kinds, stereo, *flags, strict=True))
+        begins, ends = (list(map(get, bonds)) for get in _ENDS)
+        return list(numbers), begins, ends, list(codes)
 
     def collect(self, rows: list[Row]) -> Graphs:
         """All rows in flat arrays."""
-        numbers, ends, codes = zip(*rows, strict=True) if rows else ((), (), ())
+        numbers, begins, ends, codes = zip(*rows, strict=True) if rows else ((), (), (), ())
         code, known = pd.factorize(_flat(numbers, np.int64))
         return Graphs(
             atom_table=np.stack(np.unravel_index(known, _ATOM_SIZES), axis=1).astype(np.uint8),
             atom_code=code.astype(np.uint16),
             atom_offsets=_offsets(numbers),
-            bonds=_flat(ends, np.int16).reshape(-1, 2),
+            bonds=np.stack([_flat(begins, np.int16), _flat(ends, np.int16)], axis=1),
             bond_code=_flat(codes, np.uint8),
             bond_offsets=_offsets(codes),
         )
