@@ -8,6 +8,7 @@ import warnings
 
 from common import Row, main, measured, side_by_side, smiles
 from peers import Chemprop
+from rdkit import RDLogger
 
 from molmeta.molecules import Molecules
 
@@ -47,7 +48,8 @@ def against_deepchem(name: str, target: float) -> Row:
 
 
 def rows() -> list[Row]:
-    """chemprop, and two of DeepChem."""
+    """Chemprop, and two of DeepChem (without the warnings that they draw from RDKit)."""
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
     return [
         against_chemprop(),
         against_deepchem("MolGraphConvFeaturizer", 20),
