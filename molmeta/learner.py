@@ -180,14 +180,6 @@ def same_shapes(states: Sequence[State]) -> bool:
     return len({tuple((name, t.shape) for name, t in sorted(s.items())) for s in states}) == 1
 
 
-def vectorised(learner: Learner, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-    """The learner's outputs for many tasks on vectors, by `torch.func.vmap` over their states."""
-    if not (isinstance(x, Tensor) and x.ndim == 2 and same_shapes(states)):
-        return [learner(x, state) for state in states]
-    stacked = {name: torch.stack([state[name] for state in states]) for name in states[0]}
-    return torch.func.vmap(learner, in_dims=(None, 0))(x, stacked).unbind()
-
-
 def label_scale(support: Examples) -> State:
     """`label.mean` and `label.spread` of a regression's support; nothing for classes."""
     if not isinstance(support.target, Regression):

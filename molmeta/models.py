@@ -114,6 +114,10 @@ def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.nda
     base = assays[0].base
     if any(assay.base is not base for assay in assays):
         raise MolmetaError("the assays were adapted from different models; screen them one by one")
+    if len(kinds := {assay.target.kind for assay in assays}) > 1:
+        raise MolmetaError(
+            f"some assays are a {' and others a '.join(sorted(kinds))}; screen apart"
+        )
     out = np.zeros((len(molecules), len(assays)))
     with torch.no_grad():
         for start in range(0, len(molecules), CHUNK):
@@ -122,9 +126,9 @@ def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.nda
             for first in range(0, len(assays), HEADS):
                 some = assays[first : first + HEADS]
                 outputs = head.for_tasks(x, [assay.state for assay in some])
-                scores = [a.target.score(o) for a, o in zip(some, outputs, strict=True)]
+                scores = some[0].target.score(torch.cat(list(outputs)))
                 columns = slice(first, first + len(some))
-                out[rows, columns] = torch.stack(scores, dim=1).double().cpu().numpy()
+                out[rows, columns] = scores.view(len(some), -1).T.double().cpu().numpy()
     return out
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Target
+from molmeta.episode import Inputs, Target
+from molmeta.learner import Learner, State, unscaled
 
 
 class UnitLength(nn.Module):
@@ -16,10 +20,33 @@ class UnitLength(nn.Module):
         return F.layer_norm(x, x.shape[1:]) / x.shape[1] ** 0.5
 
 
-def linear_head(encoder: nn.Module, target: Target) -> nn.Module:
+class LinearHead(nn.Sequential):
     """A linear layer on vectors of length one."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__(UnitLength(), nn.Linear(dim, width))
+
+    def for_tasks(self, x: Tensor, states: Sequence[State]) -> Sequence[Tensor]:
+        """Outputs with the parameters of each of many states, in one product."""
+        weight, bias = (torch.cat([s[name] for s in states]) for name in ("1.weight", "1.bias"))
+        return F.linear(self[0](x), weight, bias).split(self[1].out_features, dim=1)
+
+
+def linear_head(encoder: nn.Module, target: Target) -> LinearHead:
+    """The head for an encoder (with its width `dim`)."""
     dim: int = encoder.dim  # type: ignore[assignment]
-    return nn.Sequential(UnitLength(), nn.Linear(dim, target.width))
+    return LinearHead(dim, target.width)
+
+
+def predict_for_tasks(learner: Learner, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+    """Outputs of a learner, whose states are parameters of its `network`, for many tasks.
+
+    A `LinearHead` on vectors predicts for all at once.
+    """
+    if isinstance(learner.network, LinearHead) and isinstance(x, Tensor):
+        outputs = learner.network.for_tasks(x, states)
+        return [unscaled(o, state) for o, state in zip(outputs, states, strict=True)]
+    return [learner(x, state) for state in states]
 
 
 def step_sizes(network: nn.Module, inner_lr: float, head_lr: float | None) -> dict[str, float]:

@@ -10,8 +10,8 @@ from torch.func import functional_call
 
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target
 from molmeta.functional import gradient_steps
-from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled, vectorised
-from molmeta.learners.head import linear_head, step_sizes
+from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.head import linear_head, predict_for_tasks, step_sizes
 
 
 class MAML(Learner):
@@ -105,8 +105,8 @@ class MAML(Learner):
         return unscaled(functional_call(self.network, parameters, x), state)
 
     def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-        """`forward` for each of many tasks, at once."""
-        return vectorised(self, x, states)
+        """`forward` for each of many tasks; at once, where the network is a linear head."""
+        return predict_for_tasks(self, x, states)
 
     def rates(self) -> dict[str, Tensor]:
         """The step size of each parameter tensor."""

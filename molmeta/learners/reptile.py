@@ -10,8 +10,8 @@ from torch.func import functional_call
 
 from molmeta.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
 from molmeta.errors import ConfigError
-from molmeta.learner import Learner, State, label_scale, scaled, unscaled, vectorised
-from molmeta.learners.head import linear_head, step_sizes
+from molmeta.learner import Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.head import linear_head, predict_for_tasks, step_sizes
 
 EPSILON = 1e-8
 
@@ -96,8 +96,8 @@ class Reptile(Learner):
         return unscaled(functional_call(self.network, parameters, x), state)
 
     def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-        """`forward` for each of many tasks, at once."""
-        return vectorised(self, x, states)
+        """`forward` for each of many tasks; at once, where the network is a linear head."""
+        return predict_for_tasks(self, x, states)
 
     def loss(self, episode: Episode) -> Tensor:
         """Half the squared distance from θ to φ."""
