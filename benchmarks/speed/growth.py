@@ -26,6 +26,7 @@ import torch
 from common import adapted, assays, base_model
 
 from molmeta.datasets.chembl import embedded_split
+from molmeta.sampling import stratified
 from molmeta.screening import screen
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -46,7 +47,8 @@ def seconds_for(what: str, n: int) -> float:
     base = base_model()
     if what == "measurements":
         large = [assay for assay in assays() if len(assay) >= max(SIZES[what])]
-        learned_from = [assay.take(np.arange(n)) for assay in large]
+        rng = np.random.default_rng(0)
+        learned_from = [a.take(stratified(a.active, n, rng, a.name)) for a in large]
         start = time.process_time()
         for assay in islice(cycle(learned_from), 100):
             base.adapt(assay)

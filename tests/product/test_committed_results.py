@@ -13,7 +13,7 @@ from molmeta.image_studies import image_markdown
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
-OF_ASSAYS = ("demo", "embedded", "embedded-validation")
+OF_ASSAYS = ("demo", "embedded", "embedded-validation", "speed-precision")
 OF_IMAGES = ("omniglot-small1",)
 
 
@@ -54,6 +54,15 @@ def suite_table() -> list[str]:
     return [
         f"| `{name}` | {of[16][name]} | {of[64][name]} | {pixels.get(name, '–')} |"
         for name in names
+    ]
+
+
+def speed_table() -> list[str]:
+    """The README's table of speed: what has a goal."""
+    rows = pd.read_csv(RESULTS / "speed.csv").dropna(subset="target").to_dict("records")
+    return [
+        f"| {row['goal']} | {row['peer']} | {row['ratio']:.3g} | {row['target']:.3g} |"
+        for row in rows
     ]
 
 
@@ -98,3 +107,7 @@ def test_the_demo_table_of_the_readme_is_the_committed_result() -> None:
 
 def test_the_suite_table_of_the_readme_is_the_committed_result() -> None:
     assert "\n".join(suite_table()) in readme()
+
+
+def test_the_speed_table_of_the_readme_is_the_committed_result() -> None:
+    assert "\n".join(speed_table()) in readme()
