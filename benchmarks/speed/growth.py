@@ -93,7 +93,11 @@ def plot(table: pd.DataFrame) -> None:
     """Time and memory over size."""
     figure, axes = plt.subplots(2, 3, figsize=(12, 6), sharex="col", layout="constrained")
     for (what, part), (above, below) in zip(table.groupby("what", sort=False), axes.T, strict=True):
-        above.loglog(part["n"], part["seconds"], "o-")
+        above.semilogx(part["n"], part["seconds"], "o-")
+        if what == "molecules":
+            above.set_yscale("log")
+        else:
+            above.set_ylim(0, 1.15 * part["seconds"].max())
         below.semilogx(part["n"], part["resident_mb"], "o-")
         below.set_ylim(0, 1.15 * table["resident_mb"].max())
         below.set_xlabel(LABELS[str(what)])
