@@ -188,7 +188,7 @@ class Experiment:
 
 
 def experiment_names(folder: str = "") -> list[str]:
-    """The experiments that are shipped for molecules, or for `images`: `images/maml`."""
+    """The experiments that are shipped, or those of a folder: `images/maml`, `nguyen2020/maml`."""
     files = (resources.files("molmeta") / "experiments" / folder).iterdir()
     stems = (p.name.removesuffix(".toml") for p in files if p.name.endswith(".toml"))
     return sorted(f"{folder}/{stem}" if folder else stem for stem in stems)
@@ -202,7 +202,8 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
     ConfigError
         There is no such experiment or file, or it is not a valid configuration.
     """
-    path, shipped = Path(name_or_path), experiment_names() + experiment_names("images")
+    folders = ("", "images", "nguyen2020")
+    path, shipped = Path(name_or_path), [n for folder in folders for n in experiment_names(folder)]
     if path.suffix == ".toml":
         if not path.is_file():
             raise ConfigError(f"there is no configuration file {path}")

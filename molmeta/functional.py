@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from itertools import count, islice
 
 import numpy as np
 import torch
@@ -85,22 +87,26 @@ def gradient_steps(
     return parameters
 
 
-def adam_steps(
+def adam_path(
     loss: Callable[[dict[str, Tensor]], Tensor],
     parameters: dict[str, Tensor],
     lr: float,
-    steps: int,
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
-) -> dict[str, Tensor]:
-    r"""Adam (Kingma, Ba 2015, algorithm 1) on one loss, `steps` times; steps are constants.
+) -> Iterator[dict[str, Tensor]]:
+    r"""Adam (Kingma, Ba 2015, algorithm 1) on one loss: the parameters after every step, forever.
 
     .. math:: \phi \leftarrow \phi - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)
+
+    Steps are constants of an outer differentiation; works inside `torch.no_grad`.
     """
     first = {name: torch.zeros_like(p) for name, p in parameters.items()}
     second = dict(first)
-    for step in range(1, steps + 1):
-        grads = {n: g.detach() for n, g in torch.func.grad(loss)(parameters).items()}
+    for step in count(1):
+        with torch.enable_grad():
+            at = {name: p.detach().requires_grad_() for name, p in parameters.items()}
+            found = torch.autograd.grad(loss(at), list(at.values()), materialize_grads=True)
+        grads = dict(zip(at, found, strict=True))
         first = {n: betas[0] * first[n] + (1 - betas[0]) * g for n, g in grads.items()}
         second = {n: betas[1] * second[n] + (1 - betas[1]) * g.square() for n, g in grads.items()}
         for_first, for_second = 1 - betas[0] ** step, 1 - betas[1] ** step
@@ -108,4 +114,37 @@ def adam_steps(
             n: p - lr * (first[n] / for_first) / ((second[n] / for_second).sqrt() + epsilon)
             for n, p in parameters.items()
         }
+        yield parameters
+
+
+def adam_steps(
+    loss: Callable[[dict[str, Tensor]], Tensor],
+    parameters: dict[str, Tensor],
+    lr: float,
+    steps: int,
+) -> dict[str, Tensor]:
+    """The parameters after `steps` of `adam_path`."""
+    for parameters in islice(adam_path(loss, parameters, lr), steps):  # noqa: B007, B020
+        pass
     return parameters
+
+
+def adam_until(
+    loss: Callable[[dict[str, Tensor]], Tensor],
+    watched: Callable[[dict[str, Tensor]], float],
+    parameters: dict[str, Tensor],
+    lr: float,
+    steps: int,
+    patience: int,
+) -> dict[str, Tensor]:
+    """Those of the first `steps` of `adam_path` with the lowest `watched` loss (the last of equals).
+
+    Stops after `patience` steps in a row whose `watched` loss is above the lowest so far.
+    """
+    best, lowest, worse = parameters, math.inf, 0
+    for found in islice(adam_path(loss, parameters, lr), steps):
+        if (now := watched(found)) <= lowest:
+            best, lowest, worse = found, now, 0
+        elif (worse := worse + 1) >= patience:
+            break
+    return best

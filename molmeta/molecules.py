@@ -42,6 +42,7 @@ BOND_SIZES = {"type": 5, "conjugated": 2, "ring": 2, "stereo": 3}
 BOND_CODES = int(np.prod(tuple(BOND_SIZES.values())))
 FINGERPRINTS = ("ecfp4", "ecfp6", "fcfp4", "torsion", "atom_pair", "weisfeiler_lehman")
 FINGERPRINT_WIDTH = 2048
+ATOM_WIDTHS = {"atoms75": 75}  # features of an atom in blocks of `FeatureGraphs`
 BLOCK_WIDTHS = dict.fromkeys(FINGERPRINTS, FINGERPRINT_WIDTH) | {"descriptors": 11}
 
 
@@ -136,11 +137,11 @@ class Graphs:
     def __len__(self) -> int:
         return len(self.atom_offsets) - 1
 
-    def take(self, index: np.ndarray) -> Graphs:
+    def take(self, index: np.ndarray) -> Self:
         """The rows `index`."""
         atoms, atom_offsets = ragged_rows(self.atom_offsets, index)
         bonds, bond_offsets = ragged_rows(self.bond_offsets, index)
-        return Graphs(
+        return type(self)(
             self.atom_table,
             self.atom_code[atoms],
             atom_offsets.astype(np.int32),
@@ -165,14 +166,15 @@ class Graphs:
         return one_hot(np.stack(np.unravel_index(codes, sizes), axis=1), sizes)
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Graphs]) -> Graphs:
+    def concatenate(cls, parts: Sequence[Self]) -> Self:
         """Blocks laid end to end, under one table of distinct atoms."""
         known: dict[bytes, int] = {}
         recode = [
             [known.setdefault(row.tobytes(), len(known)) for row in part.atom_table]
             for part in parts
         ]
-        table = np.frombuffer(b"".join(known), dtype=np.uint8).reshape(-1, len(ATOM_SIZES))
+        first = parts[0].atom_table
+        table = np.frombuffer(b"".join(known), first.dtype).reshape(-1, first.shape[1])
         codes = [np.array(r)[part.atom_code] for r, part in zip(recode, parts, strict=True)]
         return cls(
             table,
@@ -182,6 +184,20 @@ class Graphs:
             np.concatenate([part.bond_code for part in parts]),
             join_offsets([part.bond_offsets for part in parts]).astype(np.int32),
         )
+
+
+@dataclass(frozen=True)
+class FeatureGraphs(Graphs):
+    """Molecular graphs whose atoms have features that are no categories.
+
+    Attributes
+    ----------
+    atom_table : `[V, F]` int8, the features of the distinct atoms
+    """
+
+    def atom_features(self) -> np.ndarray:
+        """The atom table as it is, `[V, F]` float32."""
+        return self.atom_table.astype(np.float32)
 
 
 def one_hot(categories: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
@@ -198,7 +214,7 @@ class _Store:
     def __init__(self, smiles: list[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
         self.smiles, self.parsed = smiles, parsed
         self.blocks: dict[str, Block] = {}
-        self.environments: dict[tuple[int, bool], Environments] = {}
+        self.environments: dict[tuple[str, int, bool], Environments] = {}
 
     def compute(self, names: Sequence[str], workers: int) -> None:
         """Compute the missing blocks in one pass over the molecules, parsed once."""
@@ -320,11 +336,13 @@ class Molecules:
         stores = {id(view._store): view._store for view in views}.values()
         return [Molecules._view(one, np.arange(len(one.smiles))) for one in stores]
 
-    def environments(self, radius: int, typed: bool = False) -> Environments:
-        """The distinct atom environments of the whole *store*, found once."""
-        found, key = self._store.environments, (radius, typed)
+    def environments(
+        self, radius: int, typed: bool = False, block: str = "graph"
+    ) -> Environments:
+        """The distinct atom environments of the whole *store*, in a block of graphs, found once."""
+        found, key = self._store.environments, (block, radius, typed)
         if key not in found:
-            graphs: Graphs = self.block("graph")
+            graphs: Graphs = self.block(block)
             first_atom = np.repeat(graphs.atom_offsets[:-1], np.diff(graphs.bond_offsets))
             bonds = graphs.bonds + first_atom[:, None].astype(np.int32)
             found[key] = environments(graphs.atom_code, bonds, graphs.bond_code, radius, typed)

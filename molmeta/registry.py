@@ -12,6 +12,7 @@ from molmeta.errors import ConfigError
 _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     "encoder": {
         "gin": "molmeta.encoders.gin:GIN",
+        "ggnn": "molmeta.encoders.ggnn:GGNN",
         "fingerprint": "molmeta.encoders.fingerprint:FingerprintNetwork",
         "weighted_fingerprint": "molmeta.encoders.weighted_fingerprint:WeightedFingerprint",
         "features": "molmeta.encoders.features:Features",
@@ -40,6 +41,8 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "fomaml": "molmeta.learners.maml:fomaml",
         "reptile": "molmeta.learners.reptile:reptile",
         "anil": "molmeta.learners.maml:anil",
+        "nguyen2020_maml": "molmeta.learners.nguyen2020:maml",
+        "nguyen2020_anil": "molmeta.learners.nguyen2020:anil",
         "prior_mean": "molmeta.learners.gaussian_process:prior_mean",
         "gaussian_process": "molmeta.learners.gaussian_process:gaussian_process",
         "deep_kernel": "molmeta.learners.deep_kernel:deep_kernel",
@@ -54,6 +57,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     },
     "featurizer": {
         "graph": "molmeta.featurizers.graph:GraphFeaturizer",
+        "atoms75": "molmeta.featurizers.atoms75:Atoms75",
         "ecfp4": "molmeta.featurizers.fingerprint:ecfp4",
         "ecfp6": "molmeta.featurizers.fingerprint:ecfp6",
         "fcfp4": "molmeta.featurizers.fingerprint:fcfp4",

@@ -61,6 +61,25 @@ def balanced(active: np.ndarray, size: int, rng: np.random.Generator, name: str)
     return rng.permutation(np.concatenate(sides))
 
 
+def at_random(active: np.ndarray, size: int, rng: np.random.Generator, name: str) -> np.ndarray:
+    """`size` indices of `active [n]` (0/1) by chance alone, but for one of each class at least.
+
+    Raises
+    ------
+    TooFewMeasurements
+        As `stratified`; or a class is so rare that it never came in a thousand draws.
+    """
+    stratified(active, size, rng, name)  # refuses what is too small
+    for _ in range(1000):
+        chosen = rng.permutation(len(active))[:size]
+        if 0 < active[chosen].sum() < size:
+            return chosen
+    raise TooFewMeasurements(
+        f"assay {name} has {active.sum()} active molecules of {len(active)}; a thousand supports "
+        f"of {size} drawn at random had one class: draw them stratified"
+    )
+
+
 def fits(assay: Assay, support_size: int) -> bool:
     """Whether a support of this size leaves a query of `LEAST_QUERY` to rank."""
     return len(assay) >= support_size + LEAST_QUERY
@@ -135,6 +154,8 @@ class AssayEpisodes:
         In every other episode, by chance, active is 0 and inactive 1, as Santoro et al. (2016)
         and Garcia, Bruna (2018) draw the order of classes: a learner that does not treat classes
         alike could else learn what is active in most assays, and pass over the support.
+    draw_support : callable
+        What draws a support: `stratified`, `balanced` or `at_random`.
     """
 
     assays: Sequence[Assay]
@@ -144,6 +165,7 @@ class AssayEpisodes:
     seed: int = 0
     described_by: str | None = None
     shuffle_classes: bool = False
+    draw_support: Draw = stratified
 
     def __post_init__(self) -> None:
         if not self.assays:
@@ -170,7 +192,9 @@ class AssayEpisodes:
 
     def _episode(self, assay: Assay, size: int, step: int, slot: int) -> Episode:
         rng = generator("train", self.seed, step, slot)
-        episode = draw_episode(assay, size, rng, self.query_size, self.described_by)
+        episode = draw_episode(
+            assay, size, rng, self.query_size, self.described_by, self.draw_support
+        )
         if not self.shuffle_classes or rng.integers(2) == 0:
             return episode
         support, query = (replace(s, y=1 - s.y) for s in (episode.support, episode.query))

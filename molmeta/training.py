@@ -80,7 +80,7 @@ def meta_train(
             f"{drawn.query_size} measurements of an episode; lower support_sizes or "
             "query_size in the configuration"
         )
-    learner = _start(
+    learner = start_learner(
         experiment,
         device,
         lambda name: meta_train(
@@ -109,7 +109,7 @@ def meta_train(
     )
     compute_features(learner, [*kept, *looked_at], workers)
     left_out = one_class + [assay.name for assay in small]
-    return _run(
+    return run_training(
         experiment,
         learner.for_training([assay.name for assay in kept]).to(learner.device),
         sampler,
@@ -163,7 +163,7 @@ def meta_train_images(
     drawn = experiment.image_episodes
     experiment = for_images(experiment, train, n_way)
     ways: int = experiment.model.target["n_way"]
-    learner = _start(
+    learner = start_learner(
         experiment,
         device,
         lambda name: meta_train_images(
@@ -188,7 +188,7 @@ def meta_train_images(
         draws = experiment.training.validation_draws
         return mean_accuracy(one, validation, ways, drawn.shots, drawn.query_shots, draws)
 
-    return _run(
+    return run_training(
         experiment,
         learner,
         sampler,
@@ -213,7 +213,9 @@ def for_images(experiment: Experiment, images: Images, n_way: int | None = None)
     return replace(experiment, model=replace(model, encoder=encoder, target=target))
 
 
-def _start(experiment: Experiment, device: str, train: Callable[[str], BaseModel]) -> Learner:
+def start_learner(
+    experiment: Experiment, device: str, train: Callable[[str], BaseModel] | None = None
+) -> Learner:
     """A new learner; its encoder is that of `encoder_from`, which `train` trains, if there is one.
 
     Raises
@@ -225,7 +227,7 @@ def _start(experiment: Experiment, device: str, train: Callable[[str], BaseModel
         torch.manual_seed(experiment.training.seed)
         learner = experiment.model.build().to(resolve(device))
     name = experiment.training.encoder_from
-    if not name:
+    if not name or train is None:
         return learner
     trained = train(name)
     if not isinstance(learner, Embedded) or not isinstance(trained.learner, Embedded):
@@ -246,7 +248,7 @@ def _encoder_folder(save_dir: str | Path | None) -> Path | None:
     return None if save_dir is None else Path(save_dir) / "encoder"
 
 
-def _run(
+def run_training(
     experiment: Experiment,
     learner: Learner,
     sampler: Sampler,
@@ -257,7 +259,11 @@ def _run(
     save_dir: str | Path | None,
     progress: bool | None,
 ) -> BaseModel:
-    """Train to the end and, in process 0, write the folder."""
+    """Train to the end and, in process 0, write the folder.
+
+    `digests` are checksums of training and validation data; of the `facts` for the model's card,
+    the last says what selected it.
+    """
     identity = {
         "model": asdict(experiment.model),
         "episodes": asdict(experiment.episodes),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from molmeta.environments import Environments
 from molmeta.episode import Inputs
 from molmeta.graphs import Csr, GraphBatch, Round
-from molmeta.molecules import ATOM_SIZES, BOND_CODES, Graphs, Molecules, one_hot
+from molmeta.molecules import BOND_CODES, Graphs, Molecules
 from molmeta.ragged import ragged_rows
 
 
@@ -49,23 +49,26 @@ class Encoder(nn.Module):
         return next((p.device for p in self.parameters()), torch.device("cpu"))
 
 
-def collate(x: Molecules, device: torch.device, radius: int, typed: bool = False) -> GraphBatch:
+def collate(
+    x: Molecules, device: torch.device, radius: int, typed: bool = False, block: str = "graph"
+) -> GraphBatch:
     """The molecules of a view as a `GraphBatch` on `device`; kept with the view.
 
-    `radius` is the number of layers; with `typed`, environments differ by their bonds.
+    `radius` is the number of layers; with `typed`, environments differ by their bonds; `block`
+    names the graphs that are read.
     """
-    key = ("graph batch", str(device), radius, typed)
+    key = ("graph batch", str(device), radius, typed, block)
     if key not in x.memo:
-        x.memo[key] = _graph_batch(x, x.environments(radius, typed)).to(device)
+        known = x.environments(radius, typed, block)
+        x.memo[key] = _graph_batch(x, x.block(block), known).to(device)
     return x.memo[key]
 
 
-def _graph_batch(x: Molecules, known: Environments) -> GraphBatch:
+def _graph_batch(x: Molecules, graphs: Graphs, known: Environments) -> GraphBatch:
     """From the largest radius down: which environments there are, and what they are made of.
 
     Numbered as they come, so that what is computed does not depend on the rest of the store.
     """
-    graphs: Graphs = x.block("graph")
     atoms, offsets = ragged_rows(graphs.atom_offsets, x.index)
     of_atom, there = pd.factorize(known.atoms[atoms])
     rounds, pools = [], [Csr.from_rows(of_atom, offsets, len(there))]
@@ -83,9 +86,8 @@ def _graph_batch(x: Molecules, known: Environments) -> GraphBatch:
         )
         of_atom, there = own[of_atom], below
         pools.append(Csr.from_rows(of_atom, offsets, len(there)))
-    features = one_hot(graphs.atom_table[known.codes[there]], tuple(ATOM_SIZES.values()))
     return GraphBatch(
-        atom_features=torch.from_numpy(features),
+        atom_features=torch.from_numpy(graphs.atom_features()[known.codes[there]]),
         bond_features=torch.from_numpy(graphs.bond_features()),
         rounds=rounds[::-1],
         pools=pools[::-1],

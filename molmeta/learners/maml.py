@@ -88,16 +88,19 @@ class MAML(Learner):
         scale = label_scale(support)
         y = scaled(support.y, scale)
 
-        def inner_loss(parameters: dict[str, Tensor]) -> Tensor:
-            return support.target.inner_loss(
-                functional_call(self.network, parameters, support.x), y
-            )
+        def loss(parameters: dict[str, Tensor]) -> Tensor:
+            outputs = functional_call(self.network, parameters, support.x)
+            return self.inner_loss(support.target, outputs, y)
 
         start: dict[str, Tensor] = dict(self.network.named_parameters())
         adapted = gradient_steps(
-            inner_loss, start, self.rates(), self.inner_steps, first_order=self.first_order
+            loss, start, self.rates(), self.inner_steps, first_order=self.first_order
         )
         return adapted | scale
+
+    def inner_loss(self, target: Target, outputs: Tensor, y: Tensor) -> Tensor:
+        """What the inner loop goes down: outputs of the support against its scaled labels."""
+        return target.inner_loss(outputs, y)
 
     def forward(self, x: Inputs, state: State) -> Tensor:
         """The network with the adapted parameters: `[n, target.width]`."""

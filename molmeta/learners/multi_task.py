@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 import torch.nn.functional as F
@@ -94,3 +96,57 @@ class PreTrained(Embedded):
     def for_training(self, names: Sequence[str]) -> Learner:
         """All assays at once."""
         return MultiTask(self, self.encoder, names)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class LabelledMolecules:
+    """Part of a batch of molecules, with every label that they have in the training assays.
+
+    Attributes
+    ----------
+    x : Inputs
+        n molecules.
+    row, task, y : Tensor
+        `[m]`: label y of molecule `row` in assay `task`.
+    mean_labels : float
+        Labels of the whole batch, over the number of its parts.
+    """
+
+    x: Inputs
+    row: Tensor
+    task: Tensor
+    y: Tensor
+    mean_labels: float
+
+    def to(self, device: torch.device) -> LabelledMolecules:
+        """Labels on a device; molecules move when they are collated."""
+        return replace(
+            self, row=self.row.to(device), task=self.task.to(device), y=self.y.to(device)
+        )
+
+
+class MultiTaskByMolecule(MultiTask):
+    r"""Multi-task training as Nguyen et al. (2020) do it: batches of molecules, not of assays.
+
+    The loss is the mean cross-entropy over all labels of a batch, so that an assay counts as much
+    as it has measurements. Heads start as Xavier's.
+    """
+
+    def __init__(self, model: Learner, network: nn.Module, names: Sequence[str]) -> None:
+        super().__init__(model, network, names)
+        nn.init.xavier_uniform_(self.heads.weight)
+        nn.init.zeros_(self.heads.bias)
+
+    def meta_loss(self, episodes: Sequence[LabelledMolecules]) -> Tensor:  # type: ignore[override]
+        """Over the labels of these parts of a batch; the mean over all parts is the batch's."""
+        h = self.network(cat([part.x for part in episodes]))
+        starts = accumulate((len(part.x) for part in episodes), initial=0)
+        losses = [self._sum(h[start:], part) for start, part in zip(starts, episodes, strict=False)]
+        return torch.stack(losses).sum() / (episodes[0].mean_labels * len(episodes))
+
+    def _sum(self, h: Tensor, part: LabelledMolecules) -> Tensor:
+        outputs = (h[part.row] * self.heads.weight[part.task]).sum(dim=1)
+        outputs = outputs + self.heads.bias[part.task]
+        return F.binary_cross_entropy_with_logits(
+            outputs, part.y.to(outputs.dtype), reduction="sum"
+        )

@@ -1,0 +1,178 @@
+"""The methods of Nguyen et al. 2020, and the forest: from a trained model to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from molmeta.checkpoints import untrained
+from molmeta.config import load_experiment
+from molmeta.datasets.dealt import DealtAssay
+from molmeta.episode import Examples
+from molmeta.learner import Embedded, Learner
+from molmeta.learners.maml import MAML
+from molmeta.reproduce.fine_tuning import (
+    FineTuning,
+    Task,
+    balance,
+    learner_outputs,
+    neighbours_outputs,
+    new_head,
+    scores_of,
+    tuned_outputs,
+)
+from molmeta.reproduce.sizes import MULTI_TASK
+
+FOREST = "random_forest"
+FOREST_WITH_VALIDATION = "random_forest_with_validation"
+BASELINES = ("fine_tune_all", "fine_tune_top", "knn")  # of the multi-task network
+COLUMNS = [
+    *("learner", "task", "group", "support_size", "model_seed", "split_seed"),
+    *("metric", "value", "prevalence"),
+]
+
+Predict = Callable[[Task, Examples, Examples], Tensor]
+
+
+class Method(NamedTuple):
+    """How a task is learned.
+
+    Attributes
+    ----------
+    name : str
+        Of the row in the tables.
+    encoder : nn.Module, optional
+        A frozen encoder, whose vectors are then read in place of molecules.
+    predict : callable
+        Task, support and what to predict, to outputs `[n, 2]`.
+    """
+
+    name: str
+    encoder: nn.Module | None
+    predict: Predict
+
+
+def methods_of(
+    kind: str, learner: Learner, compat: str, settings: FineTuning, seed: int
+) -> list[Method]:
+    """What a trained model is used for.
+
+    The released code weights actives by inactives over actives in the test (`gsk2020`).
+    """
+    tune = partial(_tune, settings, compat == "gsk2020")
+    if kind == MULTI_TASK:
+        assert isinstance(learner, Embedded)
+        encoder = learner.encoder
+        head = new_head(encoder.dim, seed).to(learner.device)  # type: ignore[arg-type]
+        whole = nn.Sequential(encoder, head)
+        return [
+            Method(BASELINES[0], None, partial(tune, whole)),
+            Method(BASELINES[1], encoder, partial(tune, head)),
+            Method(BASELINES[2], encoder, lambda _, s, judged: neighbours_outputs(s, judged)),
+        ]
+    encoder, head = parts_of(learner)
+    if kind == "anil":
+        return [Method(kind, encoder, partial(tune, head))]
+    return [Method(kind, None, partial(tune, nn.Sequential(encoder, head)))]
+
+
+def forests() -> list[Method]:
+    """The forest on the support; and on the support and what the networks stop by."""
+    model = untrained(load_experiment(FOREST)).learner
+    assert isinstance(model, Embedded)
+    alone, encoder = partial(learner_outputs, model.learner), model.encoder
+    return [
+        Method(FOREST, encoder, lambda _, s, judged: alone(s, judged)),
+        Method(
+            FOREST_WITH_VALIDATION, encoder, lambda t, s, judged: alone(_with_stop(t, s), judged)
+        ),
+    ]
+
+
+def parts_of(learner: Learner) -> tuple[nn.Module, nn.Module]:
+    """Encoder and head of a meta-trained learner."""
+    if isinstance(learner, Embedded):
+        assert isinstance(learner.learner, MAML)
+        return learner.encoder, learner.learner.network
+    assert isinstance(learner, MAML) and isinstance(learner.network, nn.Sequential)
+    return learner.network[0], learner.network[1]
+
+
+def selection_score(
+    kind: str, learner: Learner, tasks: Sequence[DealtAssay], size: int, compat: str
+) -> float:
+    """Mean AUPRC on validation tasks after fine-tuning on `size` measurements, without weights.
+
+    Judged on what fine-tuning is not stopped by; the release (`gsk2020`) judges on just that.
+    """
+    (method,) = methods_of(kind, learner, "corrected", FineTuning(), 0)
+    found = []
+    for dealt in tasks:
+        judged_on = dealt.validation if compat == "gsk2020" else dealt.test
+        judged = replace(dealt, test=judged_on)
+        rows = score(method, judged, [size], 0, 1, learner.device)
+        found.append(next(row["value"] for row in rows if row["metric"] == "auprc"))
+    return float(np.mean(found))
+
+
+def score(
+    method: Method,
+    dealt: DealtAssay,
+    support_sizes: Sequence[int],
+    model_seed: int,
+    split_seeds: int,
+    device: torch.device,
+) -> Iterator[dict[str, object]]:
+    """The rows of one task."""
+    task = Task.of(dealt, device, method.encoder)
+    judged = task.part(dealt.test)
+    for size in dealt.sizes(support_sizes):
+        for split_seed in range(split_seeds):
+            support = task.part(dealt.support(size, split_seed))
+            outputs = method.predict(task, support, judged)
+            common = (method.name, dealt.assay.name, dealt.group, size, model_seed, split_seed)
+            for metric, value in scores_of(outputs, judged):
+                prevalence = float(judged.y.float().mean())
+                yield dict(zip(COLUMNS, (*common, metric, value, prevalence), strict=True))
+
+
+def score_all(
+    methods: Sequence[Method],
+    dealt: DealtAssay,
+    support_sizes: Sequence[int],
+    model_seed: int,
+    split_seeds: int,
+    device: torch.device,
+) -> pd.DataFrame:
+    """The rows of one task with several methods."""
+    rows = [
+        row
+        for method in methods
+        for row in score(method, dealt, support_sizes, model_seed, split_seeds, device)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _tune(
+    settings: FineTuning,
+    weighted: bool,
+    network: nn.Module,
+    task: Task,
+    support: Examples,
+    judged: Examples,
+) -> Tensor:
+    weight = balance(support) if weighted else 1.0
+    return tuned_outputs(network, task, support, settings, weight, judged)
+
+
+def _with_stop(task: Task, support: Examples) -> Examples:
+    more = task.part(task.dealt.validation)
+    both = (torch.cat([support.x, more.x]), torch.cat([support.y, more.y]))
+    return Examples(*both, support.target)

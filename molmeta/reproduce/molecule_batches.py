@@ -1,0 +1,97 @@
+"""Batches of molecules with all their labels, for multi-task training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from molmeta.assay import Assay
+from molmeta.learners.multi_task import LabelledMolecules, MultiTaskByMolecule
+from molmeta.molecules import Molecules
+from molmeta.ragged import ragged_rows
+from molmeta.seeds import generator
+
+PARTS = 8  # of a batch, which several processes may share
+
+
+@dataclass(frozen=True)
+class MoleculeBatches:
+    """Distinct molecules with their labels in many assays; an epoch shows each once.
+
+    Attributes
+    ----------
+    molecules : Molecules
+        Distinct.
+    offsets, task, y : ndarray
+        Molecule i has the labels `y[o_i:o_i+1]` in the assays `task[o_i:o_i+1]`.
+    size : int
+        Molecules a batch; the last of an epoch has fewer.
+    seed : int
+        With the step, all that a batch depends on.
+    """
+
+    molecules: Molecules
+    offsets: np.ndarray
+    task: np.ndarray
+    y: np.ndarray
+    size: int = 512
+    seed: int = 0
+
+    @classmethod
+    def of(cls, assays: Sequence[Assay], keep: frozenset[str], size: int, seed: int = 0):
+        """The molecules `keep` of some assays, which are numbered as they come."""
+        every = Molecules.cat([assay.molecules for assay in assays])
+        kept = np.flatnonzero([text in keep for text in every.smiles])
+        codes, names = pd.factorize(np.array(every.smiles, dtype=object)[kept])
+        task = np.repeat(np.arange(len(assays)), [len(assay) for assay in assays])[kept]
+        y = np.concatenate([assay.active for assay in assays])[kept]
+        order = np.argsort(codes, kind="stable")
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(names)))])
+        first = kept[order][offsets[:-1]]
+        return cls(every[first], offsets, task[order], y[order], size, seed)
+
+    @property
+    def epoch(self) -> int:
+        """Batches that show each molecule once."""
+        return -(-len(self.molecules) // self.size)
+
+    @property
+    def meta_batch_size(self) -> int:
+        """Parts of a batch."""
+        return PARTS
+
+    def meta_batch(self, step: int) -> list[LabelledMolecules]:
+        """The parts of a batch, which depend on the step alone."""
+        epoch, place = divmod(step, self.epoch)
+        order = generator("molecules", self.seed, epoch).permutation(len(self.molecules))
+        return self.parts(order[place * self.size : (place + 1) * self.size])
+
+    def parts(self, index: np.ndarray) -> list[LabelledMolecules]:
+        """Some molecules, in at most `PARTS` parts."""
+        labels = int(np.sum(np.diff(self.offsets)[index]))
+        pieces = np.array_split(index, min(PARTS, len(index)))
+        return [self._part(piece, labels / len(pieces)) for piece in pieces]
+
+    def _part(self, index: np.ndarray, mean_labels: float) -> LabelledMolecules:
+        rows, offsets = ragged_rows(self.offsets, index)
+        return LabelledMolecules(
+            self.molecules[index],
+            torch.from_numpy(np.repeat(np.arange(len(index)), np.diff(offsets))),
+            torch.from_numpy(self.task[rows]),
+            torch.from_numpy(self.y[rows]),
+            mean_labels,
+        )
+
+    @torch.no_grad()
+    def loss(self, learner: MultiTaskByMolecule) -> float:
+        """Mean loss over all labels."""
+        total = 0.0
+        for start in range(0, len(self.molecules), self.size):
+            index = np.arange(start, min(start + self.size, len(self.molecules)))
+            parts = [part.to(learner.device) for part in self.parts(index)]
+            total += float(learner.meta_loss(parts)) * parts[0].mean_labels * len(parts)
+        return total / len(self.y)
