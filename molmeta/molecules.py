@@ -336,9 +336,7 @@ class Molecules:
         stores = {id(view._store): view._store for view in views}.values()
         return [Molecules._view(one, np.arange(len(one.smiles))) for one in stores]
 
-    def environments(
-        self, radius: int, typed: bool = False, block: str = "graph"
-    ) -> Environments:
+    def environments(self, radius: int, typed: bool = False, block: str = "graph") -> Environments:
         """The distinct atom environments of the whole *store*, in a block of graphs, found once."""
         found, key = self._store.environments, (block, radius, typed)
         if key not in found:

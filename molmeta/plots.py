@@ -15,7 +15,7 @@ SHOWN = 8  # learners in the figure of learning curves
 
 def plot_learning_curves(scores: pd.DataFrame, reference: str, path: Path) -> None:
     """ΔAUPRC against support size of the best learners, and their paired gain on the reference."""
-    plt = _pyplot()
+    plt = pyplot()
     table = summarise(scores, reference)
     complete = table[table["support_size"].isin(_shared_sizes(table))]
     order = complete.groupby("learner")["mean"].mean().sort_values(ascending=False).index
@@ -51,7 +51,7 @@ def plot_dominance(scores: pd.DataFrame, path: Path, metric: str = "delta_auprc"
     Bold where the 95 % paired interval over assays excludes 0. Learners stand in the order of
     their mean.
     """
-    plt = _pyplot()
+    plt = pyplot()
     table = per_task(scores, metric).groupby(level="task").mean()
     table = table[table.mean().sort_values(ascending=False).index]
     n = len(table.columns)
@@ -87,7 +87,8 @@ def _shared_sizes(table: pd.DataFrame) -> list[int]:
     return [int(size) for size, count in counts.items() if count == counts.max()]  # type: ignore
 
 
-def _pyplot():
+def pyplot():
+    """The pyplot of matplotlib, which needs no screen; imported when a plot is drawn."""
     import matplotlib
 
     matplotlib.use("Agg", force=False)

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from molmeta import __version__
-from molmeta.cli import adapt, benchmark, data, demo, screen, train
+from molmeta.cli import adapt, benchmark, data, demo, reproduce, screen, train
 from molmeta.errors import MolmetaError
 
-VERBS = (train, adapt, screen, benchmark, data, demo)
+VERBS = (train, adapt, screen, benchmark, reproduce, data, demo)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from molmeta.assay import Assay, Assays
 from molmeta.datasets.chembl import Split
 from molmeta.errors import TooFewMeasurements
 from molmeta.identity import read
+from molmeta.molecules import Molecules
 from molmeta.seeds import generator
 
 IN, OUT = "in-distribution", "out-of-distribution"
@@ -70,6 +71,8 @@ class Study(NamedTuple):
         What a multi-task network learns: the training and the validation assays.
     held_out : frozenset of str
         Molecules by whose labels multi-task training is stopped.
+    forest_blocks : tuple of str
+        What the forest reads of molecules.
     """
 
     train: list[Assay]
@@ -77,6 +80,7 @@ class Study(NamedTuple):
     test: list[DealtAssay]
     pretraining: list[Assay]
     held_out: frozenset[str]
+    forest_blocks: tuple[str, ...] = ("ecfp4", "descriptors")
 
 
 def deal(assay: Assay, support_sizes: Sequence[int], group: str = "", seed: int = 0) -> DealtAssay:
@@ -144,6 +148,36 @@ def recreate(
         pretraining,
         frozenset(smiles[i] for i in held_out),
     )
+
+
+def at_most(split: Split, most: int, seed: int = 0) -> Split:
+    """No more than `most` measurements of each assay, drawn by chance, over fewer molecules."""
+    chosen = [
+        {
+            name: np.sort(generator("at most", name, seed).permutation(len(assay))[:most])
+            for name, assay in side.items()
+        }
+        for side in split
+    ]
+    smiles = sorted(
+        {
+            text
+            for side, picks in zip(split, chosen, strict=True)
+            for name, index in picks.items()
+            for text in side[name].molecules[index].smiles
+        }
+    )
+    molecules, position = Molecules(smiles), {text: i for i, text in enumerate(smiles)}
+
+    def view(assay: Assay) -> Assay:
+        rows = [position[text] for text in assay.molecules.smiles]
+        return replace(assay, molecules=molecules[rows])
+
+    sides = [
+        Assays(view(side[name].take(index)) for name, index in picks.items())
+        for side, picks in zip(split, chosen, strict=True)
+    ]
+    return Split(*sides)
 
 
 def _groups(tested: Sequence[Assay], train: Assays) -> list[str]:

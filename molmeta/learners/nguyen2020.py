@@ -71,9 +71,7 @@ class ReleasedMAML(TwoClasses):
         Weight of actives in the loss.
     """
 
-    def __init__(
-        self, network: nn.Module, positive_weight: float, **options: float | bool
-    ) -> None:
+    def __init__(self, network: nn.Module, positive_weight: float, **options: float | bool) -> None:
         super().__init__(network, **options)  # type: ignore[arg-type]
         self.positive_weight = positive_weight
 

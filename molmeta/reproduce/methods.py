@@ -83,9 +83,11 @@ def methods_of(
     return [Method(kind, None, partial(tune, nn.Sequential(encoder, head)))]
 
 
-def forests() -> list[Method]:
+def forests(blocks: Sequence[str]) -> list[Method]:
     """The forest on the support; and on the support and what the networks stop by."""
-    model = untrained(load_experiment(FOREST)).learner
+    shipped = load_experiment(FOREST)
+    features = {**shipped.model.encoder, "blocks": list(blocks)}
+    model = untrained(replace(shipped, model=replace(shipped.model, encoder=features))).learner
     assert isinstance(model, Embedded)
     alone, encoder = partial(learner_outputs, model.learner), model.encoder
     return [

@@ -95,7 +95,7 @@ def prepare(study: Study, kinds: Sequence[str], forest: bool) -> None:
         for assay in every:
             assay.molecules.compute("atoms75")
     if forest:
-        for method in forests():
+        for method in forests(study.forest_blocks):
             compute_features(method.encoder, tested)  # type: ignore[arg-type]
 
 
@@ -213,7 +213,7 @@ def _score_job(
     settings = FineTuning()
     folder, where = save_dir / f"{kind}-seed{seed}", resolve(device)
     if kind == FOREST:
-        methods, weights = forests(), ""
+        methods, weights = forests(study.forest_blocks), ""
     else:
         model = from_pretrained(folder, where)
         methods, weights = methods_of(kind, model.learner, compat, settings, seed), model.sha256
@@ -238,4 +238,3 @@ def _digest(dealt: DealtAssay) -> str:
 
 def _fraction_active(assays: Sequence[Assay]) -> float:
     return float(np.mean([assay.active.mean() for assay in assays]))
-

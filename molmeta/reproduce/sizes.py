@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, replace
 
 from molmeta.config import Episodes, Experiment, load_experiment
-from molmeta.encoders.ggnn import RELEASED_BOUND
 
 META = ("maml", "fomaml", "anil")
 MULTI_TASK = "multi_task"
@@ -86,8 +85,7 @@ def experiment(
     Parameters
     ----------
     compat : str
-        `corrected` or `gsk2020` (see `learners/nguyen2020.py`); the latter starts the weights of
-        messages as the release does.
+        `corrected` or `gsk2020` (see `learners/nguyen2020.py`).
     positive_weight : float
         The release's weight of actives in training.
     epoch : int
@@ -96,8 +94,6 @@ def experiment(
     published = load_experiment(f"nguyen2020/{kind}")
     encoder = {**published.model.encoder, "layers": size.layers, "dim": size.dim}
     learner = dict(published.model.learner)
-    if compat == "gsk2020":
-        encoder["message_bound"] = RELEASED_BOUND
     training = replace(published.training, seed=seed)
     if kind == MULTI_TASK:
         steps = size.multi_task_epochs * epoch
