@@ -137,7 +137,7 @@ def adam_until(
     steps: int,
     patience: int,
 ) -> dict[str, Tensor]:
-    """Of the first `steps` of `adam_path` the one with the lowest `watched` loss; of equals the last.
+    """That of the first `steps` of `adam_path` with the lowest `watched` loss; of equals the last.
 
     Stops after `patience` steps in a row whose `watched` loss is above the lowest so far.
     """

@@ -29,6 +29,16 @@ LABELS = {
     FOREST_WITH_VALIDATION: "random forest, with the stopping set",
 }
 
+RECREATED = (
+    "assays, molecules and what is active are not the paper's (ChEMBL-20 of Mayr et al. is not to "
+    "be had): active is above an assay's median, or what its table says",
+    "no molecule of a test assay is in training, where the split is so",
+    "out of distribution is a test assay whose target's class no training assay has; where no "
+    "class is known, one whose molecules resemble those of the nearest training assay by less than "
+    f"{SIMILAR} (mean of the largest Tanimoto similarities, ECFP4)",
+    "RDKit's atom features in place of OpenEye's (`featurizers/atoms75.py` lists what differs)",
+)
+
 
 def write_reproduction(results: Results, path: Path, command: str, about: str) -> str:
     """`<path>`.csv, and beside it the summary (.md), the figure (.png) and the environment.
@@ -59,19 +69,7 @@ def describe(study: Study, size: Size, compat: str, *, released: bool) -> str:
     counts = {k: sum(k in task.sizes([k]) for task in study.test) for k in size.support_sizes}
     groups = Counter(task.group or "of no known group" for task in study.test)
     what = "The data that the paper released." if released else "A re-creation, on other data."
-    differences = (
-        []
-        if released
-        else [
-            "assays, molecules and what is active are not the paper's (ChEMBL-20 of Mayr et al. is not "
-            "to be had): active is above an assay's median, or where its table says so",
-            "no molecule of a test assay is in training, where the split is so",
-            f"out of distribution is a test assay whose target's class no training assay has; where no "
-            f"class is known, one whose molecules resemble those of the nearest training assay by less "
-            f"than {SIMILAR} (mean of the largest Tanimoto similarity, ECFP4)",
-            "RDKit's atom features in place of OpenEye's (`featurizers/atoms75.py` lists what differs)",
-        ]
-    )
+    differences = [] if released else list(RECREATED)
     published = {field.name: getattr(Size(), field.name) for field in fields(Size)}
     differences += [
         f"{name.replace('_', ' ')} {getattr(size, name)}, where the paper has {value}"
