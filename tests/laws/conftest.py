@@ -146,7 +146,7 @@ LEARNERS = [
     Entry("gaussian_process", "GaussianProcess", ("counts", "counts and descriptors", "gin")),
     Entry("deep_kernel", "DeepKernel"),
     Entry("fine_tune_top", "FineTuning", options={"lr": 0.05}),
-    Entry("fine_tune_all", "FineTune", options={"lr": 0.02, "steps": 10}),
+    Entry("fine_tune_all", "FineTune", options={"lr": 0.02, "steps": 20}),
     Entry("quadratic_probe", "QuadraticProbe"),
     Entry("linear_probe", "LogisticRegression", ("raw vectors", "counts and descriptors")),
     Entry(
