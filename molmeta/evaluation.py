@@ -144,7 +144,7 @@ def markdown(scores: pd.DataFrame, reference: str) -> str:
         cells = [
             str(d["support_size"]),
             d["learner"],
-            f"{d['mean']:.3f} [{d['mean_low']:.3f}, {d['mean_high']:.3f}]",
+            Interval(d["mean"], d["mean_low"], d["mean_high"]).text(".3f"),
             "–" if same else str(Interval(d["difference"], d["low"], d["high"])),
             "–" if same else f"{d['wins']}/{d['tasks']}",
             f"{a['mean']:.3f}",

@@ -58,14 +58,20 @@ def accuracy(y: ArrayLike, predicted: ArrayLike) -> float:
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with the two ends of its interval."""
+    """A mean with the two ends of its interval; NaN where one value alone has none."""
 
     mean: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+        return self.text("+.3f")
+
+    def text(self, form: str) -> str:
+        """`mean [low, high]`, each number in a format such as `.3f`."""
+        if np.isnan(self.low):
+            return f"{self.mean:{form}} [no interval]"
+        return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
 def bootstrap_interval(
@@ -73,11 +79,13 @@ def bootstrap_interval(
 ) -> Interval:
     """Percentile bootstrap of the mean of `values` (one value an assay).
 
-    For a *paired* interval give the differences, assay by assay.
+    For a *paired* interval give the differences, assay by assay. One value has no interval (NaN).
     """
     data = np.asarray(values, dtype=np.float64)
     if data.ndim != 1 or len(data) == 0:
         raise MolmetaError(f"an interval needs a list of values; found shape {data.shape}")
+    if len(data) == 1:
+        return Interval(float(data[0]), np.nan, np.nan)
     picks = np.random.default_rng(seed).integers(0, len(data), size=(resamples, len(data)))
     means = data[picks].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])

@@ -115,7 +115,7 @@ def _size(args: argparse.Namespace) -> Size:
 def _study(args: argparse.Namespace, size: Size) -> tuple[Study, str]:
     """What is learned from and judged on, and what to say of it."""
     from molmeta.datasets.dealt import at_most, recreate
-    from molmeta.datasets.gsk2020 import is_release, read_release
+    from molmeta.datasets.released_study import is_release, read_release
     from molmeta.evaluation import Protocol
     from molmeta.reproduce.report import describe
     from molmeta.studies import prepared

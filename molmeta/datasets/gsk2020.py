@@ -1,208 +1,91 @@
-"""The data folder that Nguyen et al. 2020 released, https://github.com/GSK-AI/meta-learning-qsar.
+"""The pickles that Nguyen et al. 2020 released hold arrays, lists, dicts, strings and numbers.
 
-`meta_split_idx.pkl` says which columns of y are for meta-training, validation and test;
-`dataset_split_idx.pkl` how the molecules of each are dealt; `pretraining_split_idx.pkl` how all
-molecules are, for multi-task training. Molecules are graphs (there are no SMILES), in one
-`featurized_data.pkl` or in archives `*.tar.gz` of several. Pickles are read by
-`datasets/restricted_pickle.py`.
+Anything else in such a file is refused, unrun. This is the one place where a pickle is read.
 """
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterator, Sequence
+import pickle
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from molmeta.assay import Assay
-from molmeta.datasets.dealt import DealtAssay, Study
-from molmeta.datasets.restricted_pickle import load_restricted
-from molmeta.environments import environments
-from molmeta.episode import Classification
 from molmeta.errors import DataError
-from molmeta.molecules import ATOM_WIDTHS, FINGERPRINT_WIDTH, Counts, FeatureGraphs, Molecules
-
-SPLITS = ("meta_split_idx.pkl", "dataset_split_idx.pkl", "pretraining_split_idx.pkl")
-FEATURES = "featurized_data.pkl"
-PARTS = ("meta_train", "meta_val", "meta_test")
-DEALT = ("train", "val", "test")
-BLOCK = "atoms75"
-FOREST_BLOCKS = ("weisfeiler_lehman",)
-RADIUS = 2
 
 
-def is_release(path: str | Path) -> bool:
-    """Whether a path is a folder with one of the release's files."""
-    return any((Path(path) / name).is_file() for name in SPLITS)
+class _Array:
+    """Stands for `numpy.ndarray` where a pickle names it: nothing that could be called."""
 
 
-def read_release(path: str | Path) -> Study:
-    """The study of the release.
+def _empty_array(kind: Any, shape: tuple[int, ...], code: bytes) -> np.ndarray:
+    if kind is not _Array:
+        raise pickle.UnpicklingError(f"an array of the type {kind!r}")
+    return np.ndarray(shape, np.dtype(code.decode() if isinstance(code, bytes) else code))
 
-    Nothing in it says which test assays are out of distribution: they have no group.
+
+def _dtype(text: str, *flags: object) -> np.dtype:
+    return np.dtype(str(text))
+
+
+def _scalar(kind: np.dtype, content: bytes) -> Any:
+    if kind.hasobject:
+        raise pickle.UnpicklingError("a number that is an object")
+    return np.frombuffer(content, kind)[0]
+
+
+def _from_buffer(content: bytes, kind: np.dtype, shape: tuple[int, ...], order: str) -> np.ndarray:
+    return np.frombuffer(content, kind).reshape(shape, order=order)  # type: ignore[call-overload]
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    """Bytes, as Python 3 writes them for protocol 2."""
+    if encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"text encoded as {encoding}")
+    return text.encode("latin1")
+
+
+_ADMITTED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): _Array,
+    ("numpy", "dtype"): _dtype,
+    ("_codecs", "encode"): _encode,
+}
+for _module in ("numpy.core", "numpy._core"):
+    _functions: dict[tuple[str, str], Callable[..., Any]] = {
+        (f"{_module}.multiarray", "_reconstruct"): _empty_array,
+        (f"{_module}.multiarray", "scalar"): _scalar,
+        (f"{_module}.numeric", "_frombuffer"): _from_buffer,
+    }
+    _ADMITTED |= _functions
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        """One of a few functions of our own in place of numpy's; anything else is refused."""
+        if (module, name) not in _ADMITTED:
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return _ADMITTED[module, name]
+
+
+def load_restricted(file: IO[bytes], path: Path | str) -> Any:
+    """What a pickle holds; `path` is for the errors.
 
     Raises
     ------
     DataError
-        A file is missing, damaged, not of the release's form, or holds what could run code.
+        It names a class or function other than those that arrays are made of, or is damaged.
+        Nothing of it was run.
     """
-    folder = Path(path)
-    for name in SPLITS:
-        if not (folder / name).is_file():
-            raise DataError(f"{folder} has no {name}; the release has {', '.join(SPLITS)}")
-    columns, dealt, pretraining = (_read(folder / name) for name in SPLITS)
-    molecules, y = _molecules(folder)
-    for part in PARTS:
-        if part not in columns or any(len(dealt[part][k]) != len(columns[part]) for k in DEALT):
-            raise DataError(f"{folder}: {SPLITS[0]} and {SPLITS[1]} do not have the same {part}")
-    train, validation, test = (
-        [
-            _task(molecules, y, int(column), *(dealt[part][k][i] for k in DEALT))
-            for i, column in enumerate(columns[part])
-        ]
-        for part in PARTS
-    )
-    held_out = molecules[np.asarray(pretraining["val"], dtype=np.int64)].smiles
-    learned = np.asarray(pretraining["train"], dtype=np.int64)
-    kept = set(molecules[learned].smiles) | set(held_out)
-    every = [task.assay for task in (*train, *validation)]
-    return Study(
-        [task.assay.take(task.train) for task in train],
-        validation,
-        test,
-        [assay.take(_among(assay, kept)) for assay in every],
-        frozenset(held_out),
-        FOREST_BLOCKS,
-    )
-
-
-def _read(path: Path) -> Any:
-    with path.open("rb") as file:
-        return load_restricted(file, path)
-
-
-def _chunks(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The parts of the featurised data, each with where it is from."""
-    whole = folder / FEATURES
-    archives = sorted(folder.glob("*.tar.gz"))
-    if whole.is_file():
-        yield str(whole), _read(whole)
-    elif not archives:
-        raise DataError(f"{folder} has neither {FEATURES} nor archives *.tar.gz of its parts")
-    else:
-        for path in archives:
-            try:
-                with tarfile.open(path, "r:gz") as archive:
-                    for member in archive:
-                        file = archive.extractfile(member)
-                        if file is not None:
-                            where = f"{path}, {member.name}"
-                            yield where, load_restricted(file, where)
-            except (tarfile.TarError, EOFError, OSError) as error:
-                raise DataError(f"{path} is no whole archive ({error}); copy it again") from None
-
-
-def _molecules(folder: Path) -> tuple[Molecules, np.ndarray]:
-    """All molecules, and their labels `[n, assays]` with −1 for what was not measured."""
-    table: dict[bytes, int] = {}
-    codes: list[np.ndarray] = []
-    bonds: list[np.ndarray] = []
-    labels: list[np.ndarray] = []
-    for where, chunk in _chunks(folder):
-        if not isinstance(chunk, dict) or not {"adj", "feat", "y"} <= set(chunk):
-            raise DataError(f"{where} is no featurised data: it needs 'adj', 'feat' and 'y'")
-        y = np.nan_to_num(np.asarray(chunk["y"], dtype=np.float32), nan=-1)
-        if not len(chunk["adj"]) == len(chunk["feat"]) == len(y):
-            raise DataError(f"{where}: 'adj', 'feat' and 'y' are not of the same length")
-        if not np.isin(y, (-1, 0, 1)).all():
-            raise DataError(f"{where}: labels must be 0, 1, or −1 or NaN where there is none")
-        for adjacency, features in zip(chunk["adj"], chunk["feat"], strict=True):
-            atoms, edges = _graph(adjacency, features, where)
-            codes.append(np.array([table.setdefault(row.tobytes(), len(table)) for row in atoms]))
-            bonds.append(edges)
-        labels.append(y.astype(np.int8).reshape(len(y), -1))
-    block = FeatureGraphs(
-        np.frombuffer(b"".join(table), dtype=np.int8).reshape(-1, ATOM_WIDTHS[BLOCK]),
-        np.concatenate(codes).astype(np.uint16),
-        _offsets(codes),
-        np.concatenate(bonds).astype(np.int16),
-        np.zeros(sum(map(len, bonds)), dtype=np.uint8),
-        _offsets(bonds),
-    )
-    molecules = Molecules(
-        [f"molecule {i} of the release, without SMILES" for i in range(len(block))]
-    )
-    molecules.attach(BLOCK, block)
-    molecules.attach(FOREST_BLOCKS[0], environment_counts(block))
-    return molecules, np.concatenate(labels)
-
-
-def _graph(adjacency: Any, features: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of 75 features, and the bonds above the diagonal, of one molecule."""
-    width = ATOM_WIDTHS[BLOCK]
-    atoms, joined = np.asarray(features, dtype=np.int8), np.asarray(adjacency, dtype=np.float32)
-    atoms = atoms.reshape(len(atoms), -1)
-    if atoms.shape[1] != width or joined.shape != (len(atoms), len(atoms)):
+    try:
+        return _Unpickler(file).load()
+    except pickle.UnpicklingError as error:
         raise DataError(
-            f"{where}: a molecule has features {np.shape(features)} and adjacency "
-            f"{np.shape(adjacency)}; they must be [atoms, {width}] and [atoms, atoms]"
-        )
-    if not (
-        np.isin(joined, (0, 1)).all() and (joined == joined.T).all() and joined.diagonal().all()
-    ):
-        raise DataError(f"{where}: an adjacency matrix is not A + I, of zeros and ones")
-    return atoms, np.argwhere(np.triu(joined, 1))
-
-
-def _task(molecules: Molecules, y: np.ndarray, column: int, *parts: Sequence[int]) -> DealtAssay:
-    """A column of y; its parts count the molecules that have a label there."""
-    labelled = np.flatnonzero(y[:, column] >= 0)
-    assay = Assay(
-        f"assay {column}",
-        molecules[labelled],
-        y[labelled, column].astype(np.float64),
-        Classification(2),
-    )
-    positions = [np.asarray(part, dtype=np.int64).reshape(-1) for part in parts]
-    largest = max((int(part.max()) for part in positions if len(part)), default=0)
-    if largest >= len(assay):
-        raise DataError(
-            f"{SPLITS[1]} has molecule {largest} of assay {column}, which has {len(assay)}"
-        )
-    train, validation, test = positions
-    return DealtAssay(assay, train, validation, test)
-
-
-def _among(assay: Assay, kept: set[str]) -> np.ndarray:
-    return np.flatnonzero([name in kept for name in assay.molecules.smiles])
-
-
-def environment_counts(block: FeatureGraphs) -> Counts:
-    """How often each environment of radius 0 to 2 is in each molecule: what a forest can read.
-
-    Environments are numbered as they come, and folded into 2048 columns.
-    """
-    atoms_of = np.repeat(np.arange(len(block)), np.diff(block.atom_offsets))
-    first_atom = np.repeat(block.atom_offsets[:-1], np.diff(block.bond_offsets))
-    bonds = block.bonds + first_atom[:, None].astype(np.int32)
-    found = environments(block.atom_code, bonds, block.bond_code, RADIUS, typed=False)
-    colour, shells, start = found.atoms.astype(np.int64), [], 0
-    for part in reversed(found.rounds):
-        shells.append(colour + start)
-        start += len(part.own)
-        colour = part.own[colour].astype(np.int64)
-    shells.append(colour + start)
-    keys = np.concatenate(
-        [atoms_of * FINGERPRINT_WIDTH + shell % FINGERPRINT_WIDTH for shell in shells]
-    )
-    distinct, counts = np.unique(keys, return_counts=True)
-    rows, columns = np.divmod(distinct, FINGERPRINT_WIDTH)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(block)))])
-    return Counts(columns, counts, offsets, FINGERPRINT_WIDTH)
-
-
-def _offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
-    lengths = [len(part) for part in parts]
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
+            f"{path} is refused: a pickle may hold arrays, lists, dicts, strings and numbers, and "
+            f"this one has {error}; get the file from its source again, and do not open it with "
+            "pickle"
+        ) from None
+    except (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+        raise DataError(f"{path} is no whole pickle ({error}); copy it again") from None
+    except (MemoryError, OverflowError):
+        raise DataError(f"{path} asks for more memory than there is; is it damaged?") from None

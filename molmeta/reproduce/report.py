@@ -78,9 +78,10 @@ def describe(study: Study, size: Size, compat: str, *, released: bool) -> str:
     ]
     if compat == "corrected":
         differences.append(
-            "corrected: one inner loss, unweighted, with the step size that the release's double "
-            "division amounts to; ANIL that leaves the encoder alone; selection judged on "
-            "molecules that fine-tuning is not stopped by"
+            "corrected: the inner loss is divided by the number of molecules once, so that the "
+            "step size is the .05 that the paper states (the release's comes to .0016); no loss "
+            "is weighted; the meta-loss is a mean; ANIL leaves the encoder alone; selection is "
+            "judged on molecules that fine-tuning is not stopped by"
         )
     differences.append("dropout of the multi-task network draws once for atoms that are alike")
     lines = [
@@ -175,8 +176,7 @@ def _table(scores: pd.DataFrame, group: str, metric: str) -> str:
     for name in _present(scores, ORDER):
         cells = []
         for k in counts:
-            found = bootstrap_interval(table.loc[k][name])
-            cells.append(f"{found.mean:.3f} [{found.low:.3f}, {found.high:.3f}]")
+            cells.append(bootstrap_interval(table.loc[k][name]).text(".3f"))
         lines.append(f"| {LABELS[name]} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -228,8 +228,8 @@ def _improvements(scores: pd.DataFrame, group: str) -> str:
         gain = relative_improvement(part, k)
         found = bootstrap_interval(100 * gain)
         lines.append(
-            f"| {k} | {LABELS[best[0]]} | {LABELS[best[1]]} | {found.mean:+.1f} "
-            f"[{found.low:+.1f}, {found.high:+.1f}] | {int((gain > 0).sum())}/{len(gain)} |"
+            f"| {k} | {LABELS[best[0]]} | {LABELS[best[1]]} | {found.text('+.1f')} | "
+            f"{int((gain > 0).sum())}/{len(gain)} |"
         )
     return "\n".join(lines)
 

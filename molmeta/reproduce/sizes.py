@@ -67,11 +67,12 @@ SIZES = {
     ),
     "cpu": Size(
         meta_batch_size=8,
-        meta_steps=800,
-        look_every=200,
-        multi_task_epochs=20,
-        model_seeds=2,
-        split_seeds=2,
+        meta_steps=1500,
+        look_every=150,
+        batch=128,
+        multi_task_epochs=40,
+        model_seeds=3,
+        split_seeds=3,
     ),
     "paper": Size(),
 }
