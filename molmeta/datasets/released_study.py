@@ -54,26 +54,25 @@ def read_release(path: str | Path) -> Study:
             raise DataError(f"{folder} has no {name}; the release has {', '.join(SPLITS)}")
     columns, dealt, pretraining = (_read(folder / name) for name in SPLITS)
     molecules, y = _molecules(folder)
-    for part in PARTS:
-        if part not in columns or any(len(dealt[part][k]) != len(columns[part]) for k in DEALT):
-            raise DataError(f"{folder}: {SPLITS[0]} and {SPLITS[1]} do not have the same {part}")
     train, validation, test = (
         [
-            _task(molecules, y, int(column), *(dealt[part][k][i] for k in DEALT))
-            for i, column in enumerate(columns[part])
+            _task(molecules, y, int(column), [_entry(dealt, SPLITS[1], part, k, i) for k in DEALT])
+            for i, column in enumerate(_positions(y.shape[1], columns, SPLITS[0], part))
         ]
         for part in PARTS
     )
-    held_out = molecules[np.asarray(pretraining["val"], dtype=np.int64)].smiles
-    learned = np.asarray(pretraining["train"], dtype=np.int64)
-    kept = set(molecules[learned].smiles) | set(held_out)
+    learned, kept_out = (
+        molecules[_positions(len(molecules), pretraining, SPLITS[2], part)].smiles
+        for part in DEALT[:2]
+    )
+    kept = {*learned, *kept_out}
     every = [task.assay for task in (*train, *validation)]
     return Study(
         [task.assay.take(task.train) for task in train],
         validation,
         test,
         [assay.take(_among(assay, kept)) for assay in every],
-        frozenset(held_out),
+        frozenset(kept_out),
         FOREST_BLOCKS,
     )
 
@@ -156,7 +155,7 @@ def _graph(adjacency: Any, features: Any, where: str) -> tuple[np.ndarray, np.nd
     return atoms, np.argwhere(np.triu(joined, 1))
 
 
-def _task(molecules: Molecules, y: np.ndarray, column: int, *parts: Sequence[int]) -> DealtAssay:
+def _task(molecules: Molecules, y: np.ndarray, column: int, parts: Sequence[Any]) -> DealtAssay:
     """A column of y; its parts count the molecules that have a label there."""
     labelled = np.flatnonzero(y[:, column] >= 0)
     assay = Assay(
@@ -165,14 +164,42 @@ def _task(molecules: Molecules, y: np.ndarray, column: int, *parts: Sequence[int
         y[labelled, column].astype(np.float64),
         Classification(2),
     )
-    positions = [np.asarray(part, dtype=np.int64).reshape(-1) for part in parts]
-    largest = max((int(part.max()) for part in positions if len(part)), default=0)
-    if largest >= len(assay):
-        raise DataError(
-            f"{SPLITS[1]} has molecule {largest} of assay {column}, which has {len(assay)}"
-        )
-    train, validation, test = positions
-    return DealtAssay(assay, train, validation, test)
+    where = f"{SPLITS[1]}, {assay.name}"
+    return DealtAssay(assay, *(_positions(len(assay), part, where) for part in parts))
+
+
+def _entry(content: Any, where: str, *keys: str | int) -> Any:
+    """What stands in dicts and lists under some keys.
+
+    Raises
+    ------
+    DataError
+        Nothing does.
+    """
+    for number, key in enumerate(keys):
+        try:
+            content = content[key]
+        except (KeyError, IndexError, TypeError):
+            path = ", ".join(map(str, keys[:number]))
+            raise DataError(
+                f"{where}{', ' + path if path else ''} has no {key!r}; the release has "
+                f"{', '.join(PARTS)} in {SPLITS[0]} and {SPLITS[1]}, and {', '.join(DEALT)} in "
+                f"{SPLITS[1]} and {SPLITS[2]}, with as many lists as there are tasks"
+            ) from None
+    return content
+
+
+def _positions(count: int, content: Any, where: str, *keys: str) -> np.ndarray:
+    """Positions among `count` things, which stand under some keys."""
+    where, found = ", ".join((where, *keys)), np.asarray(_entry(content, where, *keys))
+    if not found.size:
+        return np.empty(0, dtype=np.int64)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise DataError(f"{where} is no list of whole numbers")
+    if found.min() < 0 or found.max() >= count:
+        wrong = found.min() if found.min() < 0 else found.max()
+        raise DataError(f"{where} has the position {wrong}, of {count}")
+    return found.astype(np.int64)
 
 
 def _among(assay: Assay, kept: set[str]) -> np.ndarray:
