@@ -22,6 +22,7 @@ from molmeta.learner import Embedded, Learner
 from molmeta.models import BaseModel
 from molmeta.sampling import AssayEpisodes, fits, large_enough
 from molmeta.scoring import mean_accuracy, mean_score
+from molmeta.seeds import torch_seeded
 from molmeta.trainer import MetaTrainer, Sampler, Validate
 
 
@@ -109,9 +110,11 @@ def meta_train(
     )
     compute_features(learner, [*kept, *looked_at], workers)
     left_out = one_class + [assay.name for assay in small]
+    with torch_seeded("for training", experiment.training.seed):  # heads that it may add
+        trained = learner.for_training([assay.name for assay in kept]).to(learner.device)
     return run_training(
         experiment,
-        learner.for_training([assay.name for assay in kept]).to(learner.device),
+        trained,
         sampler,
         validate if looked_at else None,
         (digest(kept), digest(looked_at)),

@@ -84,7 +84,7 @@ def _reproduce(args: argparse.Namespace) -> str | None:
 
     size = _size(args)
     output = args.output or args.save_dir / "results.csv"
-    check_output(output, [args.data_path[0]], overwrite=args.overwrite or not args.output)
+    check_output(output, [Path(args.data_path[0])], overwrite=args.overwrite or not args.output)
     study, about = _study(args, size)
     results = reproduce(
         study,

@@ -43,7 +43,7 @@ class _Kind:
         """The type of numpy that it says."""
         if not PLAIN_TYPE.fullmatch(self.text):
             raise pickle.UnpicklingError(f"the type {self.text!r}")
-        return np.dtype(self.text).newbyteorder(self.order)
+        return np.dtype(self.text).newbyteorder(self.order)  # type: ignore[arg-type]
 
 
 class _Array(np.ndarray):

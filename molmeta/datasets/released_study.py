@@ -165,7 +165,8 @@ def _task(molecules: Molecules, y: np.ndarray, column: int, parts: Sequence[Any]
         Classification(2),
     )
     where = f"{SPLITS[1]}, {assay.name}"
-    return DealtAssay(assay, *(_positions(len(assay), part, where) for part in parts))
+    train, validation, test = (_positions(len(assay), part, where) for part in parts)
+    return DealtAssay(assay, train, validation, test)
 
 
 def _entry(content: Any, where: str, *keys: str | int) -> Any:

@@ -18,6 +18,7 @@ from molmeta.functional import adam_until
 from molmeta.learner import Learner
 from molmeta.learners.nguyen2020 import LogitHead, weighted_loss
 from molmeta.models import CHUNK
+from molmeta.seeds import torch_seeded
 
 NEIGHBOURS = 3
 
@@ -123,8 +124,7 @@ def neighbours_outputs(support: Examples, judged: Examples) -> Tensor:
 
 def new_head(dim: int, seed: int) -> LogitHead:
     """A head whose weights depend on the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with torch_seeded("new head", seed):
         return LogitHead(dim)
 
 

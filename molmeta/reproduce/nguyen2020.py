@@ -29,6 +29,7 @@ from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import MULTI_TASK, TRAINED, Size, experiment
 from molmeta.results import Results
 from molmeta.sampling import AssayEpisodes, at_random, large_enough
+from molmeta.seeds import torch_seeded
 from molmeta.studies import cost, run_jobs
 from molmeta.training import compute_features, digest, run_training, start_learner
 
@@ -174,7 +175,8 @@ def _multi_task(
     one = experiment(kind, size, compat, seed, epoch=batches.epoch)
     model = start_learner(one, device)
     names = [assay.name for assay in study.pretraining]
-    learner = MultiTaskByMolecule(model, model.encoder, names).to(model.device)  # type: ignore[arg-type]
+    with torch_seeded("for training", seed):
+        learner = MultiTaskByMolecule(model, model.encoder, names).to(model.device)  # type: ignore[arg-type]
     return run_training(
         one,
         learner,
