@@ -120,7 +120,7 @@ def _assays(args: argparse.Namespace) -> str:
     command = _command(
         *(args, "--data-path", Path(args.data_path[0]).name),
         *(["--split", args.split] if args.split else []),
-        *(["--protocol", args.protocol] if args.protocol != "molecule-disjoint" else []),
+        *(["--protocol", args.protocol] if args.protocol != options.DISJOINT else []),
         *(["--regression"] if args.regression else []),
         *(["--best-look"] if args.best_look else []),
         *(*map(str, sizes), "--draws", str(protocol.draws), "--seed", str(args.seed)),

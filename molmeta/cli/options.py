@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from molmeta.datasets.table import Table
 
 EMBEDDED = "embedded"
+DISJOINT = "molecule-disjoint"
 
 
 def table(verb: argparse.ArgumentParser) -> None:
@@ -54,8 +55,8 @@ def split_flags(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument(
         "--protocol",
-        choices=("molecule-disjoint", "scaffold-disjoint", "overlapping", "molecule-halves"),
-        default="molecule-disjoint",
+        choices=(DISJOINT, "scaffold-disjoint", "overlapping", "molecule-halves"),
+        default=DISJOINT,
         help="with --split: what is taken out of training: molecules of test assays, or all with "
         "the scaffold of one, or nothing; molecule-halves, for assays that measured the same "
         "molecules, deals these into two halves, each of which is for the test in turn",
@@ -116,16 +117,26 @@ def read_splits(args: argparse.Namespace) -> list[Split]:
     if path == EMBEDDED:
         if args.split:
             raise ConfigError("--split is for the assays of a file; give --data-path")
+        _refuse_protocol(args)
         return [embedded_split()]
     table, names = read_assays(args, path)
     say(f"{path}: {table.report}")
     names = read_split(args.split) if args.split else names
     if names is None:
+        _refuse_protocol(args)
         tested = table.assays.binarise(threshold(args.threshold))
         return [embedded_split().tested_on(tested)]
     if args.protocol == HALVES:
         return split_molecules(table.assays, names, args.seed)
     return [split_assays(table.assays, names, args.protocol)]
+
+
+def _refuse_protocol(args: argparse.Namespace) -> None:
+    if args.protocol != DISJOINT:
+        raise ConfigError(
+            f"--protocol {args.protocol} is for a table that is divided; give --data-path and "
+            "--split (tests on embedded models are molecule-disjoint)"
+        )
 
 
 def image_paths(args: argparse.Namespace) -> tuple[str, ...]:

@@ -143,7 +143,7 @@ def _command(args: argparse.Namespace) -> str:
         *(["--compat", args.compat] if args.compat != "corrected" else []),
         *("--data-path", Path(args.data_path[0]).name),
         *(["--split", args.split] if args.split else []),
-        *(["--protocol", args.protocol] if args.protocol != "molecule-disjoint" else []),
+        *(["--protocol", args.protocol] if args.protocol != options.DISJOINT else []),
         *(["--threshold", args.threshold] if args.threshold != "median" else []),
         *(["--model-seeds", str(args.model_seeds)] if args.model_seeds else []),
         *(["--split-seeds", str(args.split_seeds)] if args.split_seeds else []),

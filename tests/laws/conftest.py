@@ -20,6 +20,7 @@ from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.features import Features
 from molmeta.encoders.features_with_prior import FeaturesWithPrior
 from molmeta.encoders.fingerprint import FingerprintNetwork
+from molmeta.encoders.ggnn import GGNN
 from molmeta.encoders.gin import GIN
 from molmeta.episode import Classification, Episode, Examples, Regression, Target
 from molmeta.learner import Embedded, Learner
@@ -57,6 +58,7 @@ ENCODERS: dict[str, Callable[[], Encoder]] = {
     "vectors": Layer,
     "raw vectors": Identity,
     "gin": lambda: GIN(width=8, layers=1),
+    "ggnn": lambda: GGNN(layers=1, dim=256),
     "fingerprint": lambda: FingerprintNetwork(hidden=16, dim=8),
     "images": lambda: Conv4(width=8, size=SIDE, pools=2),
     "counts": lambda: Features(["ecfp4"]),
@@ -135,6 +137,13 @@ LEARNERS = [
     Entry("fomaml", "MAML", options={**INNER, "inner_lr": 0.1}, training=Training(90, lr=3e-3)),
     Entry("maml", "MAML", options={**INNER, "learn_inner_lr": True}, label="maml_learned_rates"),
     Entry("anil", "MAML", options=INNER),
+    Entry(
+        *("nguyen2020_maml", "TwoClasses", ("vectors", "ggnn"), {**INNER, "inner_lr": 0.05}),
+        training=Training(60, lr=3e-3),
+        tasks=("2-way",),
+    ),
+    Entry("nguyen2020_anil", "TwoClasses", ("vectors", "ggnn"), INNER, tasks=("2-way",)),
+    Entry("prototypical", "Prototypical", ("ggnn",), label="prototypical_ggnn"),
     Entry(
         "random_forest",
         "RandomForest",
@@ -325,7 +334,7 @@ def molecular(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
     return _with_drugs(request, drugs)
 
 
-@pytest.fixture(params=only(lambda c: c.entry.name == "anil"), ids=str)
+@pytest.fixture(params=only(lambda c: c.entry.name.endswith("anil")), ids=str)
 def anil(request: pytest.FixtureRequest, drugs: Molecules) -> Case:
     """Cases whose inner loop moves the head alone."""
     learner = request.param.learner()

@@ -171,7 +171,7 @@ def test_anil_is_true_anil_where_it_is_corrected(smoke: tuple[Path, str]) -> Non
         (["--methods", "mamll"], r"no method 'mamll'; did you mean 'maml'\?"),
         (["--model-seeds", "0"], "--model-seeds is 0; 1 is the least"),
         (["--data-path", "nowhere.csv"], "nowhere.csv"),
-        (["--protocol", "molecule-halves"], "makes 2 splits; a study takes one"),
+        (["--protocol", "molecule-halves"], "is for a table that is divided; give --data-path"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(
