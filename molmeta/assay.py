@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target, labels
 from molmeta.errors import OneClassSupport, UnknownAssay
@@ -28,6 +29,8 @@ class Assay:
         What the values mean.
     info : mapping
         Whatever else is known of the assay, such as its target protein.
+    censor : ndarray, optional
+        `[n]` in {−1, 0, 1}: a value is an upper bound (`<`), exact, or a lower bound (`>`).
     """
 
     name: str
@@ -35,18 +38,23 @@ class Assay:
     values: np.ndarray
     target: Target
     info: Mapping[str, str] = field(default_factory=dict)
+    censor: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, index: np.ndarray) -> Assay:
         """Some of the measurements."""
-        return replace(self, molecules=self.molecules[index], values=self.values[index])
+        censor = None if self.censor is None else self.censor[index]
+        return replace(
+            self, molecules=self.molecules[index], values=self.values[index], censor=censor
+        )
 
     def examples(self, index: np.ndarray | None = None) -> Examples:
         """All measurements, or some, as labelled examples."""
         part = self if index is None else self.take(index)
-        return Examples(part.molecules, labels(part.values, self.target), self.target)
+        censor = None if part.censor is None else torch.from_numpy(part.censor)
+        return Examples(part.molecules, labels(part.values, self.target), self.target, censor)
 
     @property
     def active(self) -> np.ndarray:
@@ -57,7 +65,9 @@ class Assay:
         """Active (1) where the value is at or above `threshold`.
 
         With "median", above the assay's median, or at and above it where more than half of all
-        values are its largest. An assay that is binary already stays as it is.
+        values are its largest. An assay that is binary already stays as it is. A bound on the side
+        that it is open to (a value < 6 at the threshold 5) says nothing and is left out; `info`
+        has the number.
 
         Raises
         ------
@@ -66,6 +76,28 @@ class Assay:
         """
         if isinstance(self.target, Classification):
             return self
+        kept, active, meaning = self._sides(threshold)
+        if not 0 < active.sum() < len(active):
+            side = "active" if active.any() else "inactive"
+            span = f"{self.values.min():g} to {self.values.max():g}" if len(self) else "no range"
+            raise OneClassSupport(
+                f"assay {self.name}: at the threshold {threshold} all {len(active)} measurements "
+                f"are {side} (they lie in {span}); choose a threshold between, or 'median'"
+            )
+        info = {**self.info, "active": meaning}
+        if len(kept) < len(self):
+            info["undecided"] = f"{len(self) - len(kept)} bounds"
+        return replace(
+            self.take(kept),
+            values=active.astype(np.float64),
+            target=Classification(2),
+            info=info,
+            censor=None,
+        )
+
+    def _sides(self, threshold: float | str) -> tuple[np.ndarray, np.ndarray, str]:
+        """Which measurements are on a known side of a threshold, their sides, and its meaning."""
+        censor = np.zeros(len(self)) if self.censor is None else self.censor
         if threshold == "median":
             cut = float(np.median(self.values)) if len(self) else 0.0
             active, meaning = self.values > cut, f"above the median, {cut:g}"
@@ -74,15 +106,9 @@ class Assay:
         else:
             cut = float(threshold)
             active, meaning = self.values >= cut, f"at or above {cut:g}"
-        if not 0 < active.sum() < len(self):
-            side = "active" if active.any() else "inactive"
-            span = f"{self.values.min():g} to {self.values.max():g}" if len(self) else "no range"
-            raise OneClassSupport(
-                f"assay {self.name}: at the threshold {threshold} all {len(self)} measurements "
-                f"are {side} (they lie in {span}); choose a threshold between, or 'median'"
-            )
-        info = {**self.info, "active": meaning}
-        return replace(self, values=active.astype(np.float64), target=Classification(2), info=info)
+        above, below = (censor > 0) & (self.values >= cut), (censor < 0) & (self.values <= cut)
+        kept = np.flatnonzero((censor == 0) | above | below)
+        return kept, ((active | above) & ~below)[kept], meaning
 
     def measured(self, threshold: float | str = "median") -> Assay:
         """The measured values, with the same molecules active as after `binarise`.
@@ -97,9 +123,10 @@ class Assay:
         """
         if isinstance(self.target, Classification):
             return self
-        binary = self.binarise(threshold)
-        least_active = float(self.values[binary.active == 1].min())
-        return replace(self, target=Regression(least_active), info=binary.info)
+        binary, (kept, active, _) = self.binarise(threshold), self._sides(threshold)
+        decided = self.take(kept)
+        least_active = float(decided.values[active].min())
+        return replace(decided, target=Regression(least_active), info=binary.info)
 
 
 class Assays(Mapping[str, Assay]):

@@ -163,10 +163,8 @@ class Examples:
                 f"regression labels must be finite floats; found {self.y.dtype} with "
                 f"{int((~torch.isfinite(self.y.float())).sum())} values that are not finite"
             )
-        if self.censor is not None and self.censor.shape != self.y.shape:
-            raise MolmetaError(
-                f"censor has shape {tuple(self.censor.shape)}, labels {tuple(self.y.shape)}"
-            )
+        if self.censor is not None:
+            _check_censor(self.censor, self.y, self.target)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -176,6 +174,11 @@ class Examples:
         x = self.x.to(device) if isinstance(self.x, Tensor) else self.x
         censor = None if self.censor is None else self.censor.to(device)
         return replace(self, x=x, y=self.y.to(device), censor=censor)
+
+    @property
+    def censored(self) -> bool:
+        """Whether a value is a bound."""
+        return self.censor is not None and bool((self.censor != 0).any())
 
     def require_all_classes(self, whose: str) -> None:
         """Raise `OneClassSupport` if a class of the target has no example here."""
@@ -197,6 +200,18 @@ def _check_classes(y: Tensor, n_way: int) -> None:
         raise MolmetaError(
             f"class labels must lie in 0..{n_way - 1}; found {int(y.min())}..{int(y.max())}"
         )
+
+
+def _check_censor(censor: Tensor, y: Tensor, target: Target) -> None:
+    if censor.shape != y.shape:
+        raise MolmetaError(f"censor has shape {tuple(censor.shape)}, labels {tuple(y.shape)}")
+    if not bool(torch.isin(censor, torch.tensor([-1, 0, 1], device=censor.device)).all()):
+        raise MolmetaError(
+            "censor is -1 (the value is an upper bound), 0 (exact) or 1 (a lower bound); found "
+            f"{sorted(set(censor.tolist()))[:5]}"
+        )
+    if isinstance(target, Classification) and bool((censor != 0).any()):
+        raise MolmetaError("classes have no bounds; give censor with measured values alone")
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,8 @@ class Learner(nn.Module):
         The order of the support matters.
     trains_inputs : bool
         Its `meta_loss` has a gradient for the inputs, so that it can train an encoder below it.
+    reads_bounds : bool
+        It knows what to do with values that are upper or lower bounds; others refuse them.
     described_by : str, optional
         The support is one description a class, of this kind (the name of a text encoder, or
         `attributes`), in place of measurements.
@@ -38,6 +40,7 @@ class Learner(nn.Module):
     class_symmetric: ClassVar[bool] = True
     ordered: ClassVar[bool] = False
     trains_inputs: ClassVar[bool] = True
+    reads_bounds: ClassVar[bool] = False
     described_by: str | None = None
 
     @property
@@ -82,7 +85,7 @@ class Learner(nn.Module):
         return self
 
     def check(self, support: Examples) -> None:
-        """Refuse a target that this learner cannot predict, and a support without a class.
+        """Refuse a target that this learner cannot predict, bounds, and a support without a class.
 
         Raises
         ------
@@ -93,6 +96,11 @@ class Learner(nn.Module):
             raise UnsupportedTarget(
                 f"{type(self).__name__} predicts {able}, not {support.target.kind}; "
                 + self.advice(support)
+            )
+        if support.censored and not self.reads_bounds:
+            raise UnsupportedTarget(
+                f"{type(self).__name__} reads no bounds (censored values); take them as values "
+                "(censor=None), or give them to gaussian_process or prior_mean"
             )
         support.require_all_classes(f"support given to {type(self).__name__}")
 
@@ -140,6 +148,7 @@ class Embedded(Learner):
         self.targets = learner.targets  # type: ignore[misc]
         self.class_symmetric = learner.class_symmetric  # type: ignore[misc]
         self.ordered = learner.ordered  # type: ignore[misc]
+        self.reads_bounds = learner.reads_bounds  # type: ignore[misc]
         self.described_by = support_encoder.kind if support_encoder else None  # type: ignore[assignment]
 
     def adapt(self, support: Examples) -> State:

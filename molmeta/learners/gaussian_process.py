@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from molmeta.episode import Classification, Examples, Regression, Target
 from molmeta.errors import ConfigError
 from molmeta.learner import Embedded, Learner, State, label_scale, scaled
+from molmeta.learners.censored import exact_for_bounds
 from molmeta.learners.kernels import FingerprintKernel, WithLabels, fingerprint_kernel
 from molmeta.learners.multi_task import MultiTask
 
@@ -24,7 +25,8 @@ class GaussianProcess(Learner):
               v = k_{qq} - K_{qs} (K_{ss} + \sigma^2 I)^{-1} K_{sq}
 
     A regression's labels are scaled by their support's mean and spread, and f and v + σ² scaled
-    back. Of a classification, y is ±1 for every class in turn (least-squares classification,
+    back; labels that are bounds count as such (`learners/censored.py`). Of a classification, y is
+    ±1 for every class in turn (least-squares classification,
     section 6.5), less its mean, which is added again; f is then the expectation of a label.
 
     State
@@ -34,8 +36,8 @@ class GaussianProcess(Learner):
     inverse : Tensor
         :math:`(K_{ss} + \sigma^2 I)^{-1}`, `[n, n]`.
     y : Tensor
-        Labels, `[n, n_way or 1]`, less `mean`; for a regression also `label.mean` and
-        `label.spread`.
+        Labels (for bounds, what stands for them), `[n, n_way or 1]`, less `mean`; for a
+        regression also `label.mean` and `label.spread`.
     mean : Tensor
         `[n_way or 1]`.
 
@@ -56,6 +58,7 @@ class GaussianProcess(Learner):
     """
 
     targets = (Classification, Regression)
+    reads_bounds = True
 
     def __init__(self, kernel: nn.Module, noise: float = 0.4, real_noise: float = 0.2) -> None:
         super().__init__()
@@ -70,9 +73,13 @@ class GaussianProcess(Learner):
         y = y if scale else 2 * y - 1
         y = y - self.expected(x, y.shape[1])
         mean = y.mean(dim=0)
-        among = self.kernel(x, x) + self.noise_of(support.target) * torch.eye(len(x)).to(x)
+        y, among = y - mean, self.kernel(x, x)
+        noise = self.noise_of(support.target) * torch.ones(len(x)).to(x)
+        if support.censored:
+            y, noise = exact_for_bounds(among, y, noise, support.censor)  # type: ignore[arg-type]
+        among = among + torch.diag(noise)
         inverse = torch.cholesky_inverse(torch.linalg.cholesky(among)).contiguous()
-        return {"x": x, "inverse": inverse, "y": y - mean, "mean": mean, **scale}
+        return {"x": x, "inverse": inverse, "y": y, "mean": mean, **scale}
 
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Scores `[n, n_way]`, or mean and log-variance `[n, 2]`."""
