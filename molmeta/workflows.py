@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from molmeta.assay import Assays
 from molmeta.checkpoints import from_pretrained, save_assay
@@ -24,17 +25,15 @@ def adapt_table(
     assay_path: str | Path,
     *,
     threshold: float | str | None = "median",
-    smiles_column: str = "smiles",
-    target_columns: Sequence[str] | None = None,
-    assay_column: str = "assay_id",
     overwrite: bool = False,
     device: str = "auto",
+    **columns: Any,
 ) -> tuple[dict[Path, AdaptedAssay], Report]:
     """Read a table, adapt a model to each of its assays, write what the model learned.
 
     Parameters
     ----------
-    data_path, smiles_column, target_columns, assay_column
+    data_path, columns
         As for `read_table`; molecules are standardised by the model's own policy.
     model_path : path
         A model folder, or the name of a baseline.
@@ -51,13 +50,7 @@ def adapt_table(
     """
     assay_path = Path(assay_path)
     base = from_pretrained(model_path, resolve(device))
-    table = read_table(
-        data_path,
-        smiles_column=smiles_column,
-        target_columns=target_columns,
-        assay_column=assay_column,
-        policy=base.experiment.model.policy,
-    )
+    table = read_table(data_path, policy=base.experiment.model.policy, **columns)
     assays = table.assays if threshold is None else table.assays.binarise(threshold)
     paths = _paths(assays, assay_path)
     report_path = assay_path.with_name(assay_path.name + ".report.csv")

@@ -44,9 +44,7 @@ def run(args: argparse.Namespace) -> None:
         args.model_path,
         args.assay_path,
         threshold=threshold,
-        smiles_column=args.smiles_columns,
-        target_columns=args.target_columns,
-        assay_column=args.assay_column,
+        **options.columns(args),
         overwrite=args.overwrite,
         device=args.device,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from molmeta.errors import ConfigError
 
@@ -32,6 +32,21 @@ def table(verb: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="column that names the assay of each row, in a long table",
     )
+    verb.add_argument(
+        "--relation-column",
+        metavar="NAME",
+        help="column with >, < or = for each row's value; or write >5 in the cell",
+    )
+
+
+def columns(args: argparse.Namespace) -> dict[str, Any]:
+    """The columns of a table, as `read_table` takes them."""
+    return {
+        "smiles_column": args.smiles_columns,
+        "target_columns": args.target_columns,
+        "assay_column": args.assay_column,
+        "relation_column": args.relation_column,
+    }
 
 
 def threshold_flag(verb: argparse._ActionsContainer) -> None:
@@ -99,13 +114,7 @@ def read_assays(args: argparse.Namespace, path: str) -> tuple[Table, dict[str, l
         return read_fs_mol(path, measured=getattr(args, "regression", False))
     if path in SOURCES:
         return read_moleculenet(path), None
-    table = read_table(
-        path,
-        smiles_column=args.smiles_columns,
-        target_columns=args.target_columns,
-        assay_column=args.assay_column,
-    )
-    return table, None
+    return read_table(path, **columns(args)), None
 
 
 def read_splits(args: argparse.Namespace) -> list[Split]:

@@ -80,13 +80,7 @@ def _on_assays(
     if path == options.EMBEDDED:
         train, validation, _ = embedded_split()
     else:
-        table = read_table(
-            path,
-            smiles_column=args.smiles_columns,
-            target_columns=args.target_columns,
-            assay_column=args.assay_column,
-            policy=experiment.model.policy,
-        )
+        table = read_table(path, policy=experiment.model.policy, **options.columns(args))
         say(f"{path}: {table.report}")
         train, validation, one_class = split_for_training(
             table, experiment, args.validation_assays, options.threshold(args.threshold)

@@ -128,3 +128,72 @@ def test_without_takes_molecules_out_and_keeps_the_rest(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(MolmetaError, match=said):
         read_table(write(tmp_path / "a.csv", text))
+
+
+BOUNDS = """smiles,pIC50,relation
+CCO,6.1,=
+CCO,>5,
+CCN,> 5.0,
+CCN,>5.5,
+CCC,<4.3,
+CCCC,5,>
+CCCCC,>6,
+CCCCC,<7,
+CCCCCC,5,
+CCCCCC,>7,
+CCCCCCC,~5.2,'='
+"""
+
+
+def test_bounds_are_read_and_merged(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.csv", BOUNDS), relation_column="relation")
+    assay = table.assays["pIC50"]
+    censor = assay.censor.tolist()
+    found = {
+        text: (value, side)
+        for text, value, side in zip(assay.molecules.smiles, assay.values, censor, strict=True)
+    }
+    assert found == {
+        "CCO": (6.1, 0),  # a value says more than a bound
+        "CCN": (5.5, 1),  # the tightest
+        "CCC": (4.3, -1),
+        "CCCC": (5.0, 1),  # from the column beside it
+        "CCCCCC": (5.0, 0),
+        "CCCCCCC": (5.2, 0),
+    }
+    conflicts = table.report.conflicts.set_index("smiles")["action"].to_dict()
+    assert conflicts == {"CCCCC": "left out", "CCCCCC": "median kept"}
+    assert "8 measurements are bounds" in str(table.report)
+
+
+def test_without_bounds_an_assay_has_none(tmp_path: Path) -> None:
+    assay = read_table(write(tmp_path / "a.csv", LONG)).assays["A"]
+    assert assay.censor is None
+
+
+def test_a_label_with_a_bound_is_no_class(tmp_path: Path) -> None:
+    assay = read_table(write(tmp_path / "a.csv", "smiles,y\nC,0\nCC,1\nCCC,>1\n")).assays["y"]
+    assert isinstance(assay.target, Regression) and assay.censor.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("smiles,y\nC,>\nCC,5\n", r"row 1, column 'y' holds '>', which is not a finite number"),
+        ("smiles,y\nC,>>5\nCC,5\n", r"holds '>>5', which is not a finite number"),
+        ("smiles,y\nC,5-6\nCC,5\n", r"holds '5-6', which is not a finite number, or a bound"),
+    ],
+)
+def test_what_is_no_bound_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(MolmetaError, match=message):
+        read_table(write(tmp_path / "a.csv", text), target_columns=["y"])
+
+
+def test_a_wrong_relation_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "smiles,y,sign\nC,5,=\nCC,5,about\n")
+    with pytest.raises(
+        MolmetaError, match=r"row 2, .* 'about 5', which is not of a known relation"
+    ):
+        read_table(path, relation_column="sign")
+    with pytest.raises(MolmetaError, match="has no column 'relation'"):
+        read_table(path, relation_column="relation")
