@@ -21,6 +21,8 @@ _PUBLIC = {
     "Episode": "episode",
     "Examples": "episode",
     "Experiment": "config",
+    "FewShotClassifier": "estimators",
+    "FewShotRegressor": "estimators",
     "Images": "images",
     "Learner": "learner",
     "Molecules": "molecules",
@@ -63,6 +65,8 @@ __all__ = [
     "Episode",
     "Examples",
     "Experiment",
+    "FewShotClassifier",
+    "FewShotRegressor",
     "Images",
     "Learner",
     "Molecules",
@@ -108,6 +112,7 @@ if TYPE_CHECKING:
     from molmeta.demonstration import demo
     from molmeta.episode import Classification, Episode, Examples, Regression
     from molmeta.errors import MolmetaError
+    from molmeta.estimators import FewShotClassifier, FewShotRegressor
     from molmeta.evaluation import benchmark, summarise
     from molmeta.featurizers.standardise import Policy, standardise
     from molmeta.image_sampling import NWayKShot

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 
 from molmeta.episode import Classification, Examples, Inputs, Regression, Target, labels
 from molmeta.errors import OneClassSupport, UnknownAssay
+from molmeta.molecules import Molecules
 from molmeta.registry import nearest
 
 
@@ -192,3 +193,15 @@ class Assays(Mapping[str, Assay]):
             for name, assay in self.items()
         }
         return Assays(assay.take(np.flatnonzero(keep[name])) for name, assay in self.items())
+
+
+def in_one_store(sides: Sequence[Assays]) -> list[Assays]:
+    """The same assays, whose molecules are views of one store, which has no blocks yet."""
+    smiles = sorted(set().union(*(side.smiles() for side in sides)))
+    molecules, position = Molecules(smiles), {text: i for i, text in enumerate(smiles)}
+
+    def view(assay: Assay) -> Assay:
+        rows = [position[text] for text in assay.molecules.smiles]
+        return replace(assay, molecules=molecules[rows])
+
+    return [Assays(view(assay) for assay in side.values()) for side in sides]

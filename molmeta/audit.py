@@ -11,12 +11,11 @@ from multiprocessing import get_context
 import numpy as np
 import pandas as pd
 from rdkit import DataStructs, rdBase
-from rdkit.Chem import rdFingerprintGenerator
 from rdkit.DataStructs import ExplicitBitVect
 
 from molmeta.assay import Assay, Assays
 from molmeta.datasets.chembl import Split
-from molmeta.identity import KEYS, read
+from molmeta.identity import KEYS, ecfp4_bits, read
 
 NEAR = 0.9
 NEAR_NAME = f"Tanimoto ≥ {NEAR}"
@@ -92,10 +91,9 @@ def _describe(smiles: Sequence[str], workers: int) -> _Described:
 
 def _describe_chunk(smiles: Sequence[str]) -> tuple[pd.DataFrame, list[ExplicitBitVect]]:
     mols = [read(text) for text in smiles]
-    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
     with rdBase.BlockLogs():  # InChI warns of every undefined stereo centre
         keys = pd.DataFrame({name: [key(mol) for mol in mols] for name, key in KEYS.items()})
-    return keys, [generator.GetFingerprint(mol) for mol in mols]
+    return keys, [ecfp4_bits(mol) for mol in mols]
 
 
 def _rows(part: Assays, position: dict[str, int]) -> np.ndarray:

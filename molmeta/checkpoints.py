@@ -21,6 +21,8 @@ from molmeta.learner import Learner
 from molmeta.models import AdaptedAssay, BaseModel
 
 ASSAY_FORMAT = "molmeta assay 1"
+DEFAULT = "default"  # the model that is shipped
+PRETRAINED = Path(__file__).with_name("pretrained")
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -58,15 +60,17 @@ def save_pretrained(learner: Learner, experiment: Experiment, folder: str | Path
     return BaseModel(learner.eval(), experiment, digest)
 
 
-def from_pretrained(path: str | Path, device: torch.device | str = "cpu") -> BaseModel:
-    """Load a model folder; or build a shipped experiment by name, if it has nothing to train.
+def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cpu") -> BaseModel:
+    """Load a model folder, by default the one that is shipped; or build a baseline by name.
+
+    A baseline is a shipped experiment that has nothing to train.
 
     Raises
     ------
     CheckpointError
         Files are missing or damaged, or the weights do not fit the configuration.
     """
-    folder = Path(path)
+    folder = PRETRAINED / DEFAULT if path == DEFAULT else Path(path)
     if not folder.is_dir():
         return _untrained(str(path))
     config = _read_json(folder / "config.json")

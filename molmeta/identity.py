@@ -1,14 +1,17 @@
-"""What it may mean that two molecules are the same: keys, from the strictest to the loosest."""
+"""What it may mean that two molecules are the same, from the strictest key to mere likeness."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from rdkit import Chem
-from rdkit.Chem import inchi, rdMolHash
+import numpy as np
+from rdkit import Chem, rdBase
+from rdkit.Chem import inchi, rdFingerprintGenerator, rdMolHash
 from rdkit.Chem.Scaffolds import MurckoScaffold
+from rdkit.DataStructs import ExplicitBitVect
 
 from molmeta.errors import DataError
+from molmeta.seeds import number
 
 
 def inchi_key(mol: Chem.Mol) -> str:
@@ -48,6 +51,14 @@ KEYS: dict[str, Callable[[Chem.Mol], str]] = {
 }
 
 
+_MORGAN = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+
+
+def ecfp4_bits(mol: Chem.Mol) -> ExplicitBitVect:
+    """ECFP4 as 2,048 bits, of which Tanimoto's similarity is taken wherever two are compared."""
+    return _MORGAN.GetFingerprint(mol)
+
+
 def read(smiles: str) -> Chem.Mol:
     """The molecule of a SMILES that was standardised before.
 
@@ -60,6 +71,12 @@ def read(smiles: str) -> Chem.Mol:
     if mol is None:
         raise DataError(f"{smiles!r} is no SMILES that RDKit reads; standardise it first")
     return mol
+
+
+def molecule_numbers(smiles: Sequence[str]) -> np.ndarray:
+    """A 63-bit number for each molecule, of its `connectivity`: `[n]` int64."""
+    with rdBase.BlockLogs():  # InChI warns of every undefined stereo centre
+        return np.array([number(connectivity(read(text))) for text in smiles], dtype=np.int64)
 
 
 def scaffolds(smiles: Sequence[str]) -> list[str]:

@@ -31,6 +31,8 @@ class Learner(nn.Module):
         Its `meta_loss` has a gradient for the inputs, so that it can train an encoder below it.
     reads_bounds : bool
         It knows what to do with values that are upper or lower bounds; others refuse them.
+    serves_all_targets : bool
+        Its weights are of no kind of target: trained for one, it adapts to any of `targets`.
     described_by : str, optional
         The support is one description a class, of this kind (the name of a text encoder, or
         `attributes`), in place of measurements.
@@ -41,6 +43,7 @@ class Learner(nn.Module):
     ordered: ClassVar[bool] = False
     trains_inputs: ClassVar[bool] = True
     reads_bounds: ClassVar[bool] = False
+    serves_all_targets: ClassVar[bool] = False
     described_by: str | None = None
 
     @property
@@ -149,6 +152,7 @@ class Embedded(Learner):
         self.class_symmetric = learner.class_symmetric  # type: ignore[misc]
         self.ordered = learner.ordered  # type: ignore[misc]
         self.reads_bounds = learner.reads_bounds  # type: ignore[misc]
+        self.serves_all_targets = learner.serves_all_targets  # type: ignore[misc]
         self.described_by = support_encoder.kind if support_encoder else None  # type: ignore[assignment]
 
     def adapt(self, support: Examples) -> State:

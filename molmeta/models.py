@@ -57,7 +57,8 @@ class BaseModel:
         support = described(assay, described_by) if described_by else assay.examples()
         support = support.to(self.learner.device)
         built_for = self.experiment.model.target["kind"]
-        if built_for != assay.target.kind and list(self.learner.parameters()):
+        fits = built_for == assay.target.kind or self.learner.serves_all_targets
+        if not fits and list(self.learner.parameters()):
             raise MolmetaError(
                 f"the model '{self.experiment.name}' was trained for {built_for}, the assay "
                 f"{assay.name} is a {assay.target.kind}; {self.learner.advice(support)}"
@@ -101,6 +102,14 @@ class AdaptedAssay:
     def predict(self, molecules: Molecules) -> np.ndarray:
         """What molecules are ranked by, `[n]`: p(active), or the predicted value."""
         return score_assays([self], molecules)[:, 0]
+
+    def outputs(self, molecules: Molecules) -> np.ndarray:
+        """The learner's outputs: scores of the classes, or mean and log-variance, `[n, width]`."""
+        learner, chunks = self.base.learner, range(0, len(molecules), CHUNK)
+        with torch.no_grad():
+            parts = [learner(molecules[start : start + CHUNK], self.state) for start in chunks]
+        empty = np.empty((0, self.target.width))
+        return torch.cat(parts).double().cpu().numpy() if parts else empty
 
 
 def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.ndarray:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from rdkit.Chem import rdFingerprintGenerator
+from rdkit.DataStructs import ConvertToNumpyArray
 
-from molmeta.assay import Assay, Assays
+from molmeta.assay import Assay, Assays, in_one_store
 from molmeta.datasets.chembl import Split
 from molmeta.errors import TooFewMeasurements
-from molmeta.identity import read
-from molmeta.molecules import Molecules
+from molmeta.identity import ecfp4_bits, read
 from molmeta.seeds import generator
 
 IN, OUT = "in-distribution", "out-of-distribution"
@@ -152,32 +151,14 @@ def recreate(
 
 def at_most(split: Split, most: int, seed: int = 0) -> Split:
     """No more than `most` measurements of each assay, drawn by chance, over fewer molecules."""
-    chosen = [
-        {
-            name: np.sort(generator("at most", name, seed).permutation(len(assay))[:most])
+    sides = [
+        Assays(
+            assay.take(np.sort(generator("at most", name, seed).permutation(len(assay))[:most]))
             for name, assay in side.items()
-        }
+        )
         for side in split
     ]
-    smiles = sorted(
-        {
-            text
-            for side, picks in zip(split, chosen, strict=True)
-            for name, index in picks.items()
-            for text in side[name].molecules[index].smiles
-        }
-    )
-    molecules, position = Molecules(smiles), {text: i for i, text in enumerate(smiles)}
-
-    def view(assay: Assay) -> Assay:
-        rows = [position[text] for text in assay.molecules.smiles]
-        return replace(assay, molecules=molecules[rows])
-
-    sides = [
-        Assays(view(side[name].take(index)) for name, index in picks.items())
-        for side, picks in zip(split, chosen, strict=True)
-    ]
-    return Split(*sides)
+    return Split(*in_one_store(sides))
 
 
 def _groups(tested: Sequence[Assay], train: Assays) -> list[str]:
@@ -212,6 +193,7 @@ def similarity_to_nearest(tested: Sequence[Assay], train: Sequence[Assay]) -> np
 
 
 def _bits(smiles: Sequence[str]) -> torch.Tensor:
-    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
-    rows = [morgan.GetFingerprintAsNumPy(read(text)) for text in smiles]
-    return torch.from_numpy(np.stack(rows)).float()
+    rows = np.zeros((len(smiles), 2048), dtype=np.int8)
+    for row, text in zip(rows, smiles, strict=True):
+        ConvertToNumpyArray(ecfp4_bits(read(text)), row)
+    return torch.from_numpy(rows).float()

@@ -127,6 +127,7 @@ class PriorMean(GaussianProcess):
     """
 
     class_symmetric = False
+    serves_all_targets = True  # what is expected of a value orders the classes, too
 
     def __init__(
         self, kernel: nn.Module, prior: slice, weight: float = 0.1, **noise: float
