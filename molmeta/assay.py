@@ -54,7 +54,7 @@ class Assay:
     def examples(self, index: np.ndarray | None = None) -> Examples:
         """All measurements, or some, as labelled examples."""
         part = self if index is None else self.take(index)
-        censor = None if part.censor is None else torch.from_numpy(part.censor)
+        censor = None if part.censor is None else torch.tensor(part.censor)
         return Examples(part.molecules, labels(part.values, self.target), self.target, censor)
 
     @property

@@ -72,12 +72,18 @@ class _FewShot(BaseEstimator):
         DataFrame
             `smiles` (standardised), `status` ("ok", or what is wrong) and `reason`; what is
             predicted, the `nearest` measured molecule, `similarity` to it, `new_scaffold` and
-            `inside` the domain (see `molmeta.trust.Trusted.assess`): empty if the status is not ok.
+            `inside` the domain: empty if the status is not ok. A classifier gives `prediction` (a
+            label, or None where it abstains), `score` (the learner's own probability), and
+            `probability` with `low` and `high`, of `classes_[1]`; a regressor `value` with `low` and
+            `high`.
         """
         rows, good = self._read(X)
         told = pd.DataFrame(rows, columns=list(_Row._fields)).drop(columns="mol")
         found = self.trusted_.assess(*_molecules(rows, good), self.confidence)
-        return told.join(found.set_index(good))
+        return told.join(self._named(found).set_index(good))
+
+    def _named(self, found: pd.DataFrame) -> pd.DataFrame:
+        return found
 
     def __sklearn_tags__(self) -> Any:
         """Rows are texts, not vectors."""
@@ -93,13 +99,13 @@ class _FewShot(BaseEstimator):
             base = from_pretrained(base, resolve(self.device))
         table = _table(read_smiles(X), values, censor, base)
         assay = replace(table.assays[ASSAY], target=target)  # values that happen to be 0 and 1, too
-        if assay.censor is not None and not base.learner.reads_bounds:
+        if base.readable(assay) is not assay:
             warnings.warn(
                 f"the model '{base.experiment.name}' reads no bounds: {table.report.bounds} of the "
                 "measurements are taken as values",
                 stacklevel=3,
             )
-            assay = replace(assay, censor=None)
+        assay = base.readable(assay)
         self.report_ = table.report
         self.trusted_ = Trusted.of(base, assay, calibrate=self.calibrate)
         self.n_measured_ = len(assay)
@@ -201,6 +207,12 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         self.classes_ = classes
         zeros = np.zeros(len(codes), dtype=np.int64)
         return self._fit(X, codes.astype(np.float64), zeros, Classification(2))
+
+    def _named(self, found: pd.DataFrame) -> pd.DataFrame:
+        labels = [None if one is None else self.classes_[int(one)] for one in found["active"]]
+        named = found.drop(columns="active")
+        named.insert(0, "prediction", pd.Series(labels, dtype=object))
+        return named
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of `classes_`, `[n, 2]`; NaN, with a warning, for what cannot be read."""

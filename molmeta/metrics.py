@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import stats
 from sklearn import metrics as sk
 
 from molmeta.errors import MolmetaError
@@ -51,6 +52,14 @@ def rmse(y: ArrayLike, predicted: ArrayLike) -> float:
     return float(sk.root_mean_squared_error(np.asarray(y), np.asarray(predicted)))
 
 
+def spearman(y: ArrayLike, predicted: ArrayLike) -> float:
+    """Spearman's rank correlation; 0 where all predictions are the same."""
+    values, found = np.asarray(y), np.asarray(predicted)
+    if np.ptp(found) == 0 or np.ptp(values) == 0:
+        return 0.0
+    return float(stats.spearmanr(values, found)[0])  # type: ignore[arg-type]
+
+
 def accuracy(y: ArrayLike, predicted: ArrayLike) -> float:
     """Fraction of labels that are right."""
     return float(sk.accuracy_score(np.asarray(y), np.asarray(predicted)))
@@ -90,6 +99,35 @@ def bootstrap_interval(
     means = data[picks].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(data.mean()), float(low), float(high))
+
+
+def resampled_interval(
+    values: ArrayLike, test_over_train: float, *, level: float = 0.95
+) -> Interval:
+    r"""Interval of the mean of values that come from repeated splits of one data set.
+
+    Such values share their molecules, and the plain standard error is too small. Nadeau, Bengio:
+    *Inference for the Generalization Error* (Machine Learning 2003):
+
+    .. math:: \bar v \pm t_{J-1} \sqrt{\Big(\frac1J + \frac{n_\text{test}}{n_\text{train}}\Big) s^2}
+
+    Parameters
+    ----------
+    values : array-like
+        `[J]`, a split each; differences, for a paired interval.
+    test_over_train : float
+        Size of a test part over that of a training part.
+    """
+    data = np.asarray(values, dtype=np.float64)
+    if data.ndim != 1 or len(data) == 0:
+        raise MolmetaError(f"an interval needs a list of values; found shape {data.shape}")
+    if len(data) == 1:
+        return Interval(float(data[0]), np.nan, np.nan)
+    mean, spread = float(data.mean()), float(data.var(ddof=1))
+    half = stats.t.ppf((1 + level) / 2, len(data) - 1) * np.sqrt(
+        (1 / len(data) + test_over_train) * spread
+    )
+    return Interval(mean, float(mean - half), float(mean + half))
 
 
 def _found(active: ArrayLike, score: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

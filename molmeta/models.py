@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,6 +38,11 @@ class BaseModel:
     learner: Learner
     experiment: Experiment
     sha256: str
+
+    def readable(self, assay: Assay) -> Assay:
+        """The assay as the learner reads it: bounds as values, where it knows no better."""
+        bounded = assay.censor is not None and not self.learner.reads_bounds
+        return replace(assay, censor=None) if bounded else assay
 
     def adapt(self, assay: Assay) -> AdaptedAssay:
         """Adapt to the measurements of one assay, without changing the model.

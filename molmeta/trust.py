@@ -75,12 +75,11 @@ def out_of_fold(base: BaseModel, assay: Assay, folds: int = FOLDS) -> np.ndarray
     return outputs
 
 
-def fold_of_each(assay: Assay, folds: int) -> np.ndarray:
-    """The number of each molecule's fold, `[n]`."""
+def fold_of_each(assay: Assay, folds: int, seed: int = 0) -> np.ndarray:
+    """The number of each molecule's fold, `[n]`; by a median of values as by classes."""
     by_name = np.argsort(np.array(assay.molecules.smiles), kind="stable")
-    shuffled = by_name[generator("folds", len(assay)).permutation(len(assay))]
-    if isinstance(assay.target, Classification):
-        shuffled = shuffled[np.argsort(assay.active[shuffled], kind="stable")]
+    shuffled = by_name[generator("folds", len(assay), seed).permutation(len(assay))]
+    shuffled = shuffled[np.argsort(assay.active[shuffled], kind="stable")]
     fold = np.empty(len(assay), dtype=np.int64)
     fold[shuffled] = np.arange(len(assay)) % folds
     return fold

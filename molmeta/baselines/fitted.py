@@ -36,6 +36,7 @@ class Fitted(Learner):
 
     targets = (Classification, Regression)
     class_symmetric = False
+    serves_all_targets = True
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Look at assays: what a split shares (audit), or draw one (split)."""
+"""Look at assays: check a table (check), what a split shares (audit), or draw one (split)."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.add_argument("--output", type=Path, required=True, metavar="JSON")
     one.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     one.set_defaults(act=_split)
+    summary = "check a table before anything is learned from it: duplicates, units, bounds, cliffs"
+    one = actions.add_parser("check", help=summary, description=summary)
+    one.add_argument("--data-path", required=True, metavar="CSV", help="the measurements")
+    options.table(one)
+    options.threshold_flag(one)
+    one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
+    one.add_argument(
+        "--rows-path", type=Path, metavar="CSV", help="write the rows that it is about"
+    )
+    one.set_defaults(act=_check)
 
 
 def _assays(action: argparse.ArgumentParser) -> None:
@@ -56,6 +66,30 @@ def _audit(args: argparse.Namespace) -> None:
     report = "\n".join(audit(split, args.workers).markdown() for split in options.read_splits(args))
     if args.output:
         write_atomic(args.output, report.encode())
+    print(report)
+
+
+def _check(args: argparse.Namespace) -> None:
+    import pandas as pd
+
+    from molmeta.checkpoints import write_atomic
+    from molmeta.curation import check_data
+    from molmeta.datasets.table import read_measurements
+    from molmeta.screening import check_output
+
+    for path in filter(None, (args.output, args.rows_path)):
+        check_output(path, [Path(args.data_path)], overwrite=True)
+    checks = check_data(
+        *read_measurements(args.data_path, **options.columns(args)),
+        threshold=options.threshold(args.threshold),
+        source=args.data_path,
+    )
+    report = "\n".join(check.markdown() for check in checks)
+    if args.output:
+        write_atomic(args.output, report.encode())
+    if args.rows_path:
+        rows = pd.concat([check.rows() for check in checks], ignore_index=True)
+        write_atomic(args.rows_path, rows.to_csv(index=False, lineterminator="\n").encode())
     print(report)
 
 

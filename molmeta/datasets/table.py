@@ -108,11 +108,37 @@ def read_table(
         The file is missing, empty, truncated or not UTF-8, a column is missing, or a measurement
         is not a finite number or a bound.
     """
+    smiles, measured = read_measurements(
+        path,
+        smiles_column=smiles_column,
+        target_columns=target_columns,
+        assay_column=assay_column,
+        relation_column=relation_column,
+    )
+    return table_from_rows(smiles, measured, policy or Policy(), str(path))
+
+
+def read_measurements(
+    path: str | Path,
+    *,
+    smiles_column: str = "smiles",
+    target_columns: Sequence[str] | None = None,
+    assay_column: str = "assay_id",
+    relation_column: str | None = None,
+) -> tuple[pd.Series, pd.DataFrame]:
+    """What a table says, before anything is standardised or merged.
+
+    Returns
+    -------
+    Series, DataFrame
+        The SMILES of each row as text; `row` (from 1), `assay_id`, `value`, `censor` of every
+        measurement. Parameters and errors are those of `read_table`.
+    """
     frame = read_csv(Path(path))
     known = [relation_column] if relation_column else []
     require_columns(frame, [smiles_column, *(target_columns or []), *known], path)
     measured = _long(frame, smiles_column, target_columns, assay_column, relation_column, path)
-    return table_from_rows(frame[smiles_column], measured, policy or Policy(), str(path))
+    return frame[smiles_column], measured
 
 
 def table_from_rows(
