@@ -16,15 +16,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from molmeta.checkpoints import DEFAULT, from_pretrained
-from molmeta.datasets.table import RELATIONS, Table, parse_relations, table_from_rows
+from molmeta.datasets.table import Table, table_from_rows
 from molmeta.device import resolve
 from molmeta.episode import Classification, Regression, Target
 from molmeta.errors import MolmetaError, OneClassSupport
 from molmeta.featurizers.standardise import Standardised, Standardiser
+from molmeta.inputs import column, listed, read_smiles, read_values, shown
 from molmeta.models import BaseModel
 from molmeta.trust import CONFIDENCE, Trusted
 
-SHOWN = 5  # bad rows that a message names
 ASSAY = "assay"
 
 
@@ -74,8 +74,8 @@ class _FewShot(BaseEstimator):
             predicted, the `nearest` measured molecule, `similarity` to it, `new_scaffold` and
             `inside` the domain: empty if the status is not ok. A classifier gives `prediction` (a
             label, or None where it abstains), `score` (the learner's own probability), and
-            `probability` with `low` and `high`, of `classes_[1]`; a regressor `value` with `low` and
-            `high`.
+            `probability` with `low` and `high`, of `classes_[1]`; a regressor gives `value` with
+            `low` and `high`.
         """
         rows, good = self._read(X)
         told = pd.DataFrame(rows, columns=list(_Row._fields)).drop(columns="mol")
@@ -91,13 +91,15 @@ class _FewShot(BaseEstimator):
         tags.input_tags.string, tags.input_tags.two_d_array = True, False
         return tags
 
-    def _fit(self, X: Any, values: np.ndarray, censor: np.ndarray, target: Target) -> Self:
+    def _fit(
+        self, texts: Sequence[str], values: np.ndarray, censor: np.ndarray, target: Target
+    ) -> Self:
         if not 0 < self.confidence < 1:
             raise MolmetaError(f"confidence is {self.confidence}; it must be between 0 and 1")
         base = self.model
         if not isinstance(base, BaseModel):
             base = from_pretrained(base, resolve(self.device))
-        table = _table(read_smiles(X), values, censor, base)
+        table = _table(texts, values, censor, base)
         assay = replace(table.assays[ASSAY], target=target)  # values that happen to be 0 and 1, too
         if base.readable(assay) is not assay:
             warnings.warn(
@@ -189,24 +191,24 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         OneClassSupport
             All labels are the same.
         """
-        labels = _column(y, "labels")
+        texts, labels = read_smiles(X), column(y, "labels")
         if pd.isna(labels).any():
             missing = [f"row {i}" for i in np.flatnonzero(pd.isna(labels))]
-            raise MolmetaError(f"labels are missing: {_listed(missing)}; leave these rows out")
+            raise MolmetaError(f"labels are missing: {listed(missing)}; leave these rows out")
         classes, codes = np.unique(labels, return_inverse=True)
         if len(classes) == 1:
             raise OneClassSupport(
-                f"all {len(labels)} labels are {classes[0]!r}; measured molecules of another class "
-                "are needed to tell anything apart"
+                f"all {len(labels)} labels are {shown(classes[0])}; measured molecules of another "
+                "class are needed to tell anything apart"
             )
         if len(classes) > 2:
             raise MolmetaError(
-                f"there are {len(classes)} labels ({_listed([repr(c) for c in classes])}); this is "
-                "for two: choose what counts as active, or use FewShotRegressor for measured values"
+                f"there are {len(classes)} labels ({listed([shown(c) for c in classes])}); this is for "
+                "two: choose what counts as active, or use FewShotRegressor for measured values"
             )
         self.classes_ = classes
         zeros = np.zeros(len(codes), dtype=np.int64)
-        return self._fit(X, codes.astype(np.float64), zeros, Classification(2))
+        return self._fit(texts, codes.astype(np.float64), zeros, Classification(2))
 
     def _named(self, found: pd.DataFrame) -> pd.DataFrame:
         labels = [None if one is None else self.classes_[int(one)] for one in found["active"]]
@@ -218,7 +220,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         """Probabilities of `classes_`, `[n, 2]`; NaN, with a warning, for what cannot be read."""
         outputs, bad, good = self._outputs(X)
         if bad:
-            warnings.warn(f"no prediction for {_listed(bad)}", stacklevel=2)
+            warnings.warn(f"no prediction for {listed(bad)}", stacklevel=2)
         out = np.full((len(bad) + len(good), 2), np.nan)
         active = self.trusted_.probabilities(outputs)[:, 0]
         out[good] = np.stack([1 - active, active], axis=1)
@@ -287,20 +289,21 @@ class FewShotRegressor(RegressorMixin, _FewShot):
         MolmetaError
             A molecule or a value cannot be read: all such rows are named.
         """
-        values, found = _values(_column(y, "values"))
+        texts = read_smiles(X)
+        values, found = read_values(column(y, "values"))
         if censor is not None:
             if found.any():
                 raise MolmetaError("give bounds in y or in censor, not in both")
-            found = np.asarray(_column(censor, "censor"), dtype=np.float64)
+            found = np.asarray(column(censor, "censor"), dtype=np.float64)
             if len(found) != len(values) or not np.isin(found, (-1, 0, 1)).all():
                 raise MolmetaError(f"censor must be {len(values)} numbers of -1, 0 and 1")
-        return self._fit(X, values, found.astype(np.int64), Regression())
+        return self._fit(texts, values, found.astype(np.int64), Regression())
 
     def predict(self, X: Any) -> np.ndarray:
         """The expected value of each row, `[n]`; NaN, with a warning, for what cannot be read."""
         outputs, bad, good = self._outputs(X)
         if bad:
-            warnings.warn(f"no prediction for {_listed(bad)}", stacklevel=2)
+            warnings.warn(f"no prediction for {listed(bad)}", stacklevel=2)
         out = np.full(len(bad) + len(good), np.nan)
         out[good] = outputs[:, 0]
         return out
@@ -313,63 +316,11 @@ class FewShotRegressor(RegressorMixin, _FewShot):
         """
         outputs, bad, good = self._outputs(X)
         if bad:
-            warnings.warn(f"no interval for {_listed(bad)}", stacklevel=2)
+            warnings.warn(f"no interval for {listed(bad)}", stacklevel=2)
         half = self.trusted_.half_width(outputs, confidence or self.confidence)
         out = np.full((len(bad) + len(good), 2), np.nan)
         out[good] = np.stack([outputs[:, 0] - half, outputs[:, 0] + half], axis=1)
         return out
-
-
-def read_smiles(X: Any) -> list[str]:
-    """SMILES of a list, array, Series or one-column frame of SMILES or RDKit molecules.
-
-    What is neither is an empty text, which has a status where it is read.
-
-    Raises
-    ------
-    MolmetaError
-        It is one text, or has more than one column.
-    """
-    if isinstance(X, str | bytes | Chem.Mol):
-        raise MolmetaError("give a list of molecules, not a single one: [smiles]")
-    return [_text(one) for one in _column(X, "molecules")]
-
-
-def _text(one: Any) -> str:
-    if isinstance(one, Chem.Mol):
-        return Chem.MolToSmiles(one)
-    return one if isinstance(one, str) else ""
-
-
-def _column(values: Any, what: str) -> np.ndarray:
-    """Values `[n]`, whatever they came in."""
-    if isinstance(values, pd.Series | pd.DataFrame | np.ndarray):
-        array = np.asarray(values)
-    else:
-        items = list(values)
-        array = np.empty(len(items), dtype=object)
-        array[:] = items
-        array = array if any(_odd(item) for item in items) else np.asarray(items)
-    if array.shape[1:] == (1,):
-        array = array.reshape(-1)
-    if array.ndim != 1:
-        raise MolmetaError(f"{what} have the shape {array.shape}; give a list, one a row")
-    return array
-
-
-def _odd(item: Any) -> bool:
-    """Whether numpy would not leave an item of a list alone."""
-    return item is None or isinstance(item, Chem.Mol)
-
-
-def _values(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers, and −1, 0 or 1 for bounds."""
-    cells = parse_relations(pd.Series([str(one) for one in y], dtype=object))
-    values = pd.to_numeric(cells["number"], errors="coerce").to_numpy(np.float64)
-    bad = [f"row {i}: {y[i]!r}" for i in np.flatnonzero(~np.isfinite(values))]
-    if bad:
-        raise MolmetaError(f"values are no finite numbers, nor bounds such as '>5': {_listed(bad)}")
-    return values, cells["relation"].map(RELATIONS).to_numpy(np.int64)
 
 
 def _table(texts: Sequence[str], values: np.ndarray, censor: np.ndarray, base: BaseModel) -> Table:
@@ -388,20 +339,15 @@ def _table(texts: Sequence[str], values: np.ndarray, censor: np.ndarray, base: B
     _refuse([f"row {row['row'] - 1}, {row['smiles']!r}: {row['reason']}" for row in rejected])
     if conflicts:
         told = [f"{c['smiles']} ({c['low']:g} to {c['high']:g}: {c['action']})" for c in conflicts]
-        warnings.warn(f"duplicates disagree: {_listed(told)}", stacklevel=4)
+        warnings.warn(f"duplicates disagree: {listed(told)}", stacklevel=4)
     return table
 
 
 def _refuse(bad: Sequence[str]) -> None:
     if bad:
         raise MolmetaError(
-            f"{len(bad)} molecules cannot be read: {_listed(bad)}; correct them or leave them out"
+            f"{len(bad)} molecules cannot be read: {listed(bad)}; correct them or leave them out"
         )
-
-
-def _listed(items: Sequence[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return "; ".join(items[:SHOWN]) + more
 
 
 def _molecules(rows: Sequence[_Row], good: np.ndarray) -> tuple[list[str], list[Any]]:

@@ -18,6 +18,7 @@ from molmeta.learner import Embedded, Learner, State
 from molmeta.molecules import Molecules
 
 CHUNK = 1024  # molecules that are encoded at once
+CHECKED = 32  # measured molecules whose outputs must be finite
 HEADS = 64  # assays whose outputs for them are computed at once
 
 
@@ -70,6 +71,13 @@ class BaseModel:
             )
         with torch.no_grad():
             state = self.learner.adapt(support)
+            known = [] if described_by else [self.learner(support.x[:CHECKED], state)]
+        if not all(bool(torch.isfinite(t).all()) for t in (*state.values(), *known)):
+            raise MolmetaError(
+                f"the model '{self.experiment.name}' diverged on assay {assay.name}: its step "
+                "sizes are too large for these values; train it on such assays, or take another "
+                "model"
+            )
         counts = {"measurements": len(assay)}
         if assay.target.kind == "classification":
             actives = int(assay.active.sum())

@@ -1,0 +1,90 @@
+"""What people give for molecules and labels, read as lists of texts and arrays of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rdkit import Chem
+
+from molmeta.datasets.table import RELATIONS, parse_relations
+from molmeta.errors import MolmetaError
+
+SHOWN = 5  # bad rows that a message names
+
+
+def read_smiles(X: Any) -> list[str]:
+    """SMILES of a list, array, Series or one-column frame of SMILES or RDKit molecules.
+
+    What is neither is an empty text, which has a status where it is read.
+
+    Raises
+    ------
+    MolmetaError
+        It is one text, or has more than one column.
+    """
+    if isinstance(X, str | bytes | Chem.Mol):
+        raise MolmetaError("give a list of molecules, not a single one: [smiles]")
+    return [_text(one) for one in column(X, "molecules")]
+
+
+def _text(one: Any) -> str:
+    if isinstance(one, Chem.Mol):
+        return Chem.MolToSmiles(one)
+    return str(one) if isinstance(one, str) else ""
+
+
+def column(values: Any, what: str) -> np.ndarray:
+    """Values `[n]`, whatever they came in.
+
+    Raises
+    ------
+    MolmetaError
+        They have several columns.
+    """
+    if isinstance(values, pd.Series | pd.DataFrame | np.ndarray):
+        array = np.asarray(values)
+    else:
+        items = list(values)
+        array = np.empty(len(items), dtype=object)
+        array[:] = items
+        array = array if any(_odd(item) for item in items) else np.asarray(items)
+    if array.shape[1:] == (1,):
+        array = array.reshape(-1)
+    if array.ndim != 1:
+        raise MolmetaError(f"{what} have the shape {array.shape}; give a list, one a row")
+    return array
+
+
+def _odd(item: Any) -> bool:
+    """Whether numpy would not leave an item of a list alone."""
+    return item is None or isinstance(item, Chem.Mol)
+
+
+def read_values(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers `[n]`, and −1, 0 or 1 for upper bounds, exact values and lower bounds.
+
+    Raises
+    ------
+    MolmetaError
+        Some are neither numbers nor bounds such as ">5".
+    """
+    cells = parse_relations(pd.Series([str(one) for one in y], dtype=object))
+    values = pd.to_numeric(cells["number"], errors="coerce").to_numpy(np.float64)
+    bad = [f"row {i}: {shown(y[i])}" for i in np.flatnonzero(~np.isfinite(values))]
+    if bad:
+        raise MolmetaError(f"values are no finite numbers, nor bounds such as '>5': {listed(bad)}")
+    return values, cells["relation"].map(RELATIONS).to_numpy(np.int64)
+
+
+def shown(value: Any) -> str:
+    """A value as Python writes it, not numpy."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
+
+
+def listed(items: Sequence[str]) -> str:
+    """The first few, and how many more there are."""
+    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
+    return "; ".join(items[:SHOWN]) + more
