@@ -203,8 +203,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
             )
         if len(classes) > 2:
             raise MolmetaError(
-                f"there are {len(classes)} labels ({listed([shown(c) for c in classes])}); this is for "
-                "two: choose what counts as active, or use FewShotRegressor for measured values"
+                f"there are {len(classes)} labels ({listed([shown(c) for c in classes])}); this is "
+                "for two: say what is active, or use FewShotRegressor for measured values"
             )
         self.classes_ = classes
         zeros = np.zeros(len(codes), dtype=np.int64)
