@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,9 @@ from rdkit import DataStructs, rdBase
 from rdkit.DataStructs import ExplicitBitVect
 
 from molmeta.assay import Assay, Assays
+from molmeta.checkpoints import read_safetensors
 from molmeta.datasets.chembl import Split
-from molmeta.identity import KEYS, ecfp4_bits, read
+from molmeta.identity import KEYS, ecfp4_bits, molecule_numbers, read
 
 NEAR = 0.9
 NEAR_NAME = f"Tanimoto ≥ {NEAR}"
@@ -69,6 +71,18 @@ def audit(split: Split, workers: int = 1) -> Audit:
     ]
     rows.append(_within(table, list(split.test.values()), position))
     return Audit(pd.DataFrame(rows))
+
+
+def known_molecules(model_path: Path | None, smiles: Sequence[str]) -> np.ndarray | None:
+    """Which molecules a model's training saw, by the list that its folder keeps: `[n]` bool.
+
+    None where the model keeps no such list.
+    """
+    path = None if model_path is None else model_path / "molecules.safetensors"
+    if path is None or not path.is_file():
+        return None
+    tensors, _ = read_safetensors(path)
+    return np.isin(molecule_numbers(smiles), tensors["connectivity"].numpy())
 
 
 @dataclass(frozen=True)

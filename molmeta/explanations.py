@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from rdkit import Chem, DataStructs
 from rdkit.Chem.Draw import rdMolDraw2D
 
@@ -76,7 +76,7 @@ def _masked(mol: Chem.Mol, index: int) -> Chem.Mol:
 
 
 def draw_molecule(
-    mol: Chem.Mol, contributions: Sequence[float] | None = None, size: tuple[int, int] = (220, 160)
+    mol: Chem.Mol, contributions: ArrayLike | None = None, size: tuple[int, int] = (220, 160)
 ) -> str:
     """The structure as SVG; atoms blue where they raise the score, red where they lower it."""
     drawing = rdMolDraw2D.MolDraw2DSVG(*size)
@@ -110,6 +110,7 @@ def similar_assays(base: BaseModel, assay: Assay, known: Assays) -> pd.DataFrame
         molecules), `similarity` (mean over this assay's molecules to the nearest of it), `shared`
         molecules.
     """
+    assay = replace(assay, molecules=assay.molecules.apart())
     own = set(assay.molecules.smiles)
     bits = [ecfp4_bits(read(text)) for text in assay.molecules.smiles]
     rows = []
@@ -140,7 +141,7 @@ def _part(one: Assay, without: set[str]) -> Assay | None:
         return None
     if len(part) < 16:
         return None
-    return replace(part, molecules=Molecules(part.molecules.smiles))  # not the whole store's blocks
+    return replace(part, molecules=part.molecules.apart())
 
 
 def _agreement(assay: Assay, predicted: np.ndarray) -> tuple[float, float, float]:

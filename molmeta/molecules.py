@@ -330,6 +330,10 @@ class Molecules:
         """Give the whole *store* a block that no featuriser computes."""
         self._store.blocks[name] = block
 
+    def apart(self) -> Molecules:
+        """The same in a store of their own, without blocks: for few of a large store."""
+        return Molecules(self.smiles)
+
     @staticmethod
     def stores(views: Sequence[Molecules]) -> list[Molecules]:
         """Each store behind some views, once and whole."""

@@ -14,9 +14,10 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     options.table(verb)
     verb.add_argument(
         "--model-path",
-        required=True,
+        default="default",
         metavar="FOLDER",
-        help="folder of `molmeta train`, or a baseline by name, such as random_forest",
+        help="'default', the model that is shipped; a folder of `molmeta train`; or a baseline, "
+        "such as random_forest",
     )
     verb.add_argument(
         "--assay-path",
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> None:
     """Run `molmeta adapt`."""
     from molmeta.workflows import adapt_table
 
-    threshold = None if args.regression else options.threshold(args.threshold)
+    threshold = options.threshold_or_values(args)
     adapted, report = adapt_table(
         args.data_path,
         args.model_path,

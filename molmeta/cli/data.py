@@ -32,7 +32,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.set_defaults(act=_split)
     summary = "check a table before anything is learned from it: duplicates, units, bounds, cliffs"
     one = actions.add_parser("check", help=summary, description=summary)
-    one.add_argument("--data-path", required=True, metavar="CSV", help="the measurements")
+    one.add_argument("data_path", metavar="DATA", help="the measurements (CSV)")
     options.table(one)
     options.threshold_flag(one)
     one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")

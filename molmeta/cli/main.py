@@ -7,10 +7,21 @@ import sys
 from collections.abc import Sequence
 
 from molmeta import __version__
-from molmeta.cli import adapt, benchmark, data, demo, reproduce, screen, train
+from molmeta.cli import (
+    adapt,
+    benchmark,
+    compare,
+    data,
+    demo,
+    report,
+    reproduce,
+    screen,
+    suggest,
+    train,
+)
 from molmeta.errors import MolmetaError
 
-VERBS = (train, adapt, screen, benchmark, reproduce, data, demo)
+VERBS = (adapt, screen, compare, suggest, report, data, train, benchmark, reproduce, demo)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -59,6 +59,40 @@ def threshold_flag(verb: argparse._ActionsContainer) -> None:
     )
 
 
+def one_assay(verb: argparse.ArgumentParser) -> None:
+    """A table of one assay, the model, and what is learned."""
+    verb.add_argument("data_path", metavar="DATA", help="the measurements (CSV)")
+    table(verb)
+    verb.add_argument(
+        "--model-path",
+        default="default",
+        metavar="FOLDER",
+        help="'default', the model that is shipped; a folder of `molmeta train`; or a baseline",
+    )
+    how = verb.add_mutually_exclusive_group()
+    threshold_flag(how)
+    how.add_argument(
+        "--regression", action="store_true", help="learn the values themselves, without a threshold"
+    )
+
+
+def threshold_or_values(args: argparse.Namespace) -> float | str | None:
+    """What is active; None where values are learned."""
+    return None if args.regression else threshold(args.threshold)
+
+
+def at_least_one(flag: str, number: int) -> None:
+    """Refuse a number below one.
+
+    Raises
+    ------
+    ConfigError
+        It is.
+    """
+    if number < 1:
+        raise ConfigError(f"{flag} is {number}; 1 is the least")
+
+
 def split_flags(verb: argparse.ArgumentParser) -> None:
     """How the assays of a table are divided."""
     verb.add_argument(

@@ -107,8 +107,8 @@ def _size(args: argparse.Namespace) -> Size:
 
     given = {name: getattr(args, name) for name in ("model_seeds", "split_seeds")}
     for name, number in given.items():
-        if number is not None and number < 1:
-            raise ConfigError(f"--{name.replace('_', '-')} is {number}; 1 is the least")
+        if number is not None:
+            options.at_least_one(f"--{name.replace('_', '-')}", number)
     return replace(SIZES[args.size], **{k: v for k, v in given.items() if v is not None})
 
 

@@ -16,9 +16,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
     verb.add_argument(
         "--model-path",
-        required=True,
+        default="default",
         metavar="FOLDER",
-        help="the model that the assays were adapted from",
+        help="the model that the assays were adapted from; 'default' is the one that is shipped",
     )
     verb.add_argument(
         "--assay-path",
