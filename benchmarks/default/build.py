@@ -15,14 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from held_out import joined_split
 from safetensors.torch import save as save_tensors
 
-from molmeta.assay import Assays, in_one_store
 from molmeta.checkpoints import DEFAULT, PRETRAINED, save_pretrained, write_atomic
 from molmeta.config import load_experiment
-from molmeta.datasets.chembl import Split, data_file, embedded_split
-from molmeta.datasets.splits import read_split, split_assays
-from molmeta.datasets.table import read_table
+from molmeta.datasets.chembl import Split, data_file
 from molmeta.evaluation import Protocol, summarise
 from molmeta.identity import molecule_numbers
 from molmeta.metrics import Interval
@@ -58,32 +56,6 @@ def main() -> None:
     told = judge(split, folder, args)
     card = (run / "README.md").read_text() + "\n" + about(args.data_path) + told
     write_atomic(folder / "README.md", card.encode())
-
-
-def joined_split(path: Path) -> Split:
-    """The embedded assays and ChEMBL-22's, each with its own test and validation assays.
-
-    No target of a test assay is anywhere else, none of a validation assay in training; nor is a
-    molecule.
-    """
-    embedded = embedded_split(molecule_disjoint=False)
-    chembl = split_assays(read_table(path).assays, read_split("chembl22"), "overlapping")
-    sides = [dict(a) | dict(b) for a, b in zip(embedded, chembl, strict=True)]
-    for number in (2, 1):  # what a test assay is for, then what a validation assay is
-        held = {target(name) for name in sides[number]}
-        for side in sides[:number]:
-            for name in [name for name in side if target(name) in held]:
-                del side[name]
-    train, validation, test = map(lambda side: Assays(side.values()), sides)
-    validation = validation.without(test.smiles())
-    train = train.without(test.smiles() | validation.smiles())
-    left = [Assays(assay for assay in side.values() if len(assay)) for side in (train, validation)]
-    return Split(*in_one_store([*left, test]))
-
-
-def target(assay: str) -> str:
-    """The ChEMBL id of an assay's target: `CHEMBL204` of `CHEMBL204_Ki`."""
-    return assay.partition("_")[0]
 
 
 def seen(split: Split) -> bytes:

@@ -1,0 +1,160 @@
+"""Do probabilities, intervals, abstention and the domain hold on assays that nobody saw?
+
+    python benchmarks/default/trust.py --data-path chembl22_assays.csv.gz
+
+The shipped model on the 48 assays that it is judged on (see `held_out.py`): supports of 16, 32 and
+64 measurements, calibrated on these alone, asked about the rest of the assay.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from held_out import joined_split
+from sklearn.metrics import log_loss
+
+from molmeta.assay import Assay
+from molmeta.cards import environment_json
+from molmeta.checkpoints import from_pretrained, write_atomic
+from molmeta.domain import Domain
+from molmeta.episode import Classification
+from molmeta.errors import TooFewMeasurements
+from molmeta.identity import read
+from molmeta.metrics import bootstrap_interval, roc_auc
+from molmeta.models import BaseModel
+from molmeta.sampling import stratified
+from molmeta.seeds import generator
+from molmeta.trust import Trusted, log_odds
+
+RESULTS = Path(__file__).parents[1] / "results"
+SIZES, DRAWS, ASKED = (16, 32, 64), 3, 400
+CONFIDENCES = (0.8, 0.9)
+
+
+def main() -> None:
+    """Ask every assay, write the table and the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-path", type=Path, required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    base = from_pretrained()
+    test = joined_split(args.data_path).test
+    rows = [
+        {"assay": name, "size": size, "draw": draw, "kind": kind, "what": what, "value": value}
+        for name, assay in test.items()
+        for size in SIZES
+        for draw in range(DRAWS)
+        for kind, what, value in ask(base, assay, size, draw)
+    ]
+    table = pd.DataFrame(rows)
+    path = RESULTS / "default-trust.csv"
+    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
+    write_atomic(path.with_suffix(".md"), page(table, args.data_path).encode())
+    environment = path.with_name("default-trust.environment.json")
+    write_atomic(environment, environment_json().encode())
+    print(path.with_suffix(".md").read_text())
+
+
+def ask(base: BaseModel, assay: Assay, size: int, draw: int) -> Iterator[tuple[str, str, float]]:
+    """(kind, what, value) of one support."""
+    binary = assay.binarise()
+    rng = generator("trust", assay.name, size, draw)
+    try:
+        support = stratified(binary.active, size, rng, assay.name)
+    except TooFewMeasurements:
+        return
+    rest = rng.permutation(np.setdiff1d(np.arange(len(assay)), support))[:ASKED]
+    if len(rest) < 30:
+        return
+    mols = [read(text) for text in assay.molecules[rest].smiles]
+    domain = Domain.of(assay.molecules[support].smiles)
+    inside = domain.assess(mols)["inside"].to_numpy()
+    yield "domain", "share inside", float(inside.mean())
+    for kind, one in (("classes", binary), ("values", assay)):
+        trusted = Trusted.of(base, one.take(support))
+        outputs = trusted.adapted.outputs(one.molecules[rest])
+        found = classes if isinstance(one.target, Classification) else values
+        for what, value in found(trusted, outputs, one.take(rest), inside):
+            yield kind, what, value
+
+
+def classes(
+    trusted: Trusted, outputs: np.ndarray, asked: Assay, inside: np.ndarray
+) -> Iterator[tuple[str, float]]:
+    """Calibration of probabilities, and what conformal prediction promises."""
+    active = asked.active
+    raw = 1 / (1 + np.exp(-log_odds(outputs)))
+    calibrated = np.clip(trusted.probabilities(outputs)[:, 0], 1e-6, 1 - 1e-6)
+    for name, p in (("learner's own", raw), ("Venn–Abers", calibrated)):
+        yield f"log loss, {name}", float(log_loss(active, p, labels=[0, 1]))
+        yield f"calibration error, {name}", calibration_error(p, active)
+    for confidence in CONFIDENCES:
+        decided = trusted.decided(outputs, confidence)
+        told = np.array([one is not None for one in decided])
+        p = trusted.calibration.conformal.p_values(log_odds(outputs))  # type: ignore[union-attr]
+        for label, name in ((1, "active"), (0, "inactive")):
+            of = active == label
+            if of.any():
+                missed = p[of, label] <= 1 - confidence
+                yield f"{name} not ruled out at {confidence:.0%}", float(1 - missed.mean())
+        yield f"decided at {confidence:.0%}", float(told.mean())
+        if told.any():
+            right = decided[told].astype(bool) == active[told]
+            yield f"right where decided at {confidence:.0%}", float(right.mean())
+    for name, part in (("inside", inside), ("outside", ~inside)):
+        if 0 < active[part].sum() < part.sum() and part.sum() >= 20:
+            yield f"ROC-AUC {name} the domain", roc_auc(active[part], raw[part])
+
+
+def values(
+    trusted: Trusted, outputs: np.ndarray, asked: Assay, inside: np.ndarray
+) -> Iterator[tuple[str, float]]:
+    """Coverage and width of intervals, and errors inside and outside the domain."""
+    error = np.abs(asked.values - outputs[:, 0])
+    for confidence in CONFIDENCES:
+        half = trusted.half_width(outputs, confidence)
+        yield f"interval holds the value at {confidence:.0%}", float((error <= half).mean())
+        yield f"width of the interval at {confidence:.0%}", float(2 * half.mean())
+    for name, part in (("inside", inside), ("outside", ~inside)):
+        if part.sum() >= 20:
+            yield f"mean error {name} the domain", float(error[part].mean())
+
+
+def calibration_error(p: np.ndarray, active: np.ndarray, bins: int = 5) -> float:
+    """Mean distance of predicted and found share of actives, in bins of equal numbers."""
+    order = np.array_split(np.argsort(p, kind="stable"), bins)
+    return float(np.mean([abs(p[part].mean() - active[part].mean()) for part in order]))
+
+
+def page(table: pd.DataFrame, data: Path) -> str:
+    """Means over supports, then assays, with intervals over assays."""
+    lines = [
+        "# default-trust",
+        "",
+        f"Made by `python benchmarks/default/trust.py --data-path {data.name}`.",
+        "",
+        f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} supports "
+        "of each size, calibrated on the support alone; mean over supports, then assays, with its "
+        "95 % bootstrap interval over assays.",
+        "",
+        "| | " + " | ".join(f"{size} measurements" for size in SIZES) + " |",
+        "|---|" + "---|" * len(SIZES),
+    ]
+    for (kind, what), part in table.groupby(["kind", "what"], sort=False):
+        cells = []
+        for size in SIZES:
+            per_assay = part[part["size"] == size].groupby("assay")["value"].mean()
+            per_assay = per_assay[np.isfinite(per_assay)]
+            shown = bootstrap_interval(per_assay).text(".3f") if len(per_assay) else "–"
+            cells.append(shown)
+        lines.append(f"| {kind}: {what} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
