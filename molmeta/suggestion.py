@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -11,16 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from rdkit import Chem, DataStructs
-from rdkit.SimDivFilters import MaxMinPicker
 
 from molmeta.errors import ConfigError, MolmetaError
 from molmeta.identity import ecfp4_bits
 from molmeta.registry import nearest
+from molmeta.seeds import generator
 
 STRATEGIES = ("exploit", "diverse", "explore")
 ALIKE = 0.5  # two molecules of a diverse batch are less similar than this
-UPPER = 0.5  # share of the library, by its score, in which explore looks
-SLACK = 10  # candidates for each place of a batch that a budget may pass over
+LARGEST = 2000  # molecules whose joint variance explore looks at
+NOISE = 0.4  # of a label, for a variance of one
 
 
 def suggest(
@@ -49,8 +48,10 @@ def suggest(
         - `exploit`: the best of the ranking. Finds most actives now, if the model is right.
         - `diverse`: the best of the ranking of which no two are more alike than .5 (Tanimoto,
           ECFP4): as many actives of more kinds. Where fewer than n are left, the bound is raised.
-        - `explore`: of the better half of the ranking those that are farthest from each other and
-          from what was measured (MaxMin; Ashton et al. 2002): teaches the model most.
+        - `explore`: those that, once measured, leave the least uncertainty over the whole library,
+          whatever their score: teaches the model most. The variance is that of a Gaussian process
+          with the Tanimoto kernel (Cohn, Ghahramani, Jordan 1996; Seo et al. 2000); a library of
+          more than 2,000 molecules is looked at through as many of them.
     costs : array-like, optional
         Of each molecule.
     budget : float, optional
@@ -87,8 +88,7 @@ def suggest(
     if strategy == "diverse":
         order = _unlike(order, bits)
     elif strategy == "explore":
-        most = n if budget is None else SLACK * n
-        order = _farthest(list(order), bits, old, most)
+        order = _informative(list(order), bits, old)
     rows, seen = [], list(old)
     for position in _affordable(order, prices, n, budget):
         near = max(DataStructs.BulkTanimotoSimilarity(bits(position), seen), default=0.0)
@@ -115,18 +115,31 @@ def _unlike(order: Iterable[int], bits: Callable[[int], Any]) -> Iterator[int]:
         left = later
 
 
-def _farthest(
-    order: Sequence[int], bits: Callable[[int], Any], old: Sequence[Any], most: int
+def _informative(
+    order: Sequence[int], bits: Callable[[int], Any], old: Sequence[Any]
 ) -> Iterator[int]:
-    """RDKit's MaxMin picks in the upper part of the ranking; they begin with what was measured."""
-    upper = order[: max(most, math.ceil(UPPER * len(order)))]
-    pool = [*old, *(bits(i) for i in upper)]
-    if not upper:
-        return
-    size = min(len(pool), len(old) + most)
-    picked = MaxMinPicker().LazyBitVectorPick(pool, len(pool), size, list(range(len(old))), seed=0)
-    for place in list(picked)[len(old) :]:
-        yield upper[place - len(old)]
+    """One by one those that leave the least variance over the library, given all before."""
+    left = np.array(order, dtype=np.int64)
+    if len(left) > LARGEST:
+        left = np.sort(generator("explore", len(left)).permutation(left)[:LARGEST])
+    pool = [*old, *(bits(int(i)) for i in left)]
+    covariance = np.array([DataStructs.BulkTanimotoSimilarity(one, pool) for one in pool])
+    for place in range(len(old)):
+        covariance = _given(covariance, place)
+    open_ = np.zeros(len(pool), dtype=bool)
+    open_[len(old) :] = True
+    while open_.any():
+        gain = np.square(covariance).sum(axis=0) / (covariance.diagonal() + NOISE)
+        place = int(np.where(open_, gain, -1).argmax())
+        open_[place] = False
+        yield int(left[place - len(old)])
+        covariance = _given(covariance, place)
+
+
+def _given(covariance: np.ndarray, place: int) -> np.ndarray:
+    """The covariance once the molecule at a place is measured."""
+    row = covariance[place]
+    return covariance - np.outer(row, row) / (row[place] + NOISE)
 
 
 def _affordable(

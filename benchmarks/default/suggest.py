@@ -1,4 +1,4 @@
-"""Is a suggested batch better than one that is drawn by chance?
+"""Compare suggested batches with such as are drawn by chance.
 
     python benchmarks/default/suggest.py --data-path chembl22_assays.csv.gz
 
@@ -31,6 +31,7 @@ from molmeta.seeds import generator
 from molmeta.suggestion import STRATEGIES, suggest
 
 RESULTS = Path(__file__).parents[1] / "results"
+SUFFIX = {"test": "", "validation": "-validation"}
 FIRST, BATCH, DRAWS = 16, 16, 5
 CHANCE = "by chance"
 WHAT = {
@@ -44,9 +45,10 @@ def main() -> None:
     """Try every assay, write the table and the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-path", type=Path, required=True)
+    parser.add_argument("--part", default="test", choices=("validation", "test"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    base, test = from_pretrained(), joined_split(args.data_path).test
+    base, test = from_pretrained(), getattr(joined_split(args.data_path), args.part)
     rows = [
         {"assay": name, "draw": draw, "strategy": strategy, "what": what, "value": value}
         for name, assay in test.binarise().items()
@@ -54,10 +56,10 @@ def main() -> None:
         for strategy, what, value in one_round(base, assay, draw)
     ]
     table = pd.DataFrame(rows)
-    path = RESULTS / "default-suggest.csv"
+    path = RESULTS / f"default-suggest{SUFFIX[args.part]}.csv"
     write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, args.data_path).encode())
-    environment = path.with_name("default-suggest.environment.json")
+    write_atomic(path.with_suffix(".md"), page(table, args.data_path, path).encode())
+    environment = path.with_name(f"{path.stem}.environment.json")
     write_atomic(environment, environment_json().encode())
     print(path.with_suffix(".md").read_text())
 
@@ -92,10 +94,10 @@ def one_round(base: BaseModel, assay: Assay, draw: int) -> Iterator[tuple[str, s
         yield strategy, "delta_auprc", delta_auprc(assay.active[kept], ranked)
 
 
-def page(table: pd.DataFrame, data: Path) -> str:
+def page(table: pd.DataFrame, data: Path, path: Path) -> str:
     """Means over starts, then assays, and paired differences to chance."""
     lines = [
-        "# default-suggest",
+        f"# {path.stem}",
         "",
         f"Made by `python benchmarks/default/suggest.py --data-path {data.name}`.",
         "",

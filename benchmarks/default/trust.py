@@ -1,4 +1,4 @@
-"""Do probabilities, intervals, abstention and the domain hold on assays that nobody saw?
+"""Test probabilities, intervals, abstention and the domain on assays that the model never saw.
 
     python benchmarks/default/trust.py --data-path chembl22_assays.csv.gz
 
@@ -32,6 +32,7 @@ from molmeta.seeds import generator
 from molmeta.trust import Trusted, log_odds
 
 RESULTS = Path(__file__).parents[1] / "results"
+SUFFIX = {"test": "", "validation": "-validation"}
 SIZES, DRAWS, ASKED = (16, 32, 64), 3, 400
 CONFIDENCES = (0.8, 0.9)
 
@@ -40,10 +41,11 @@ def main() -> None:
     """Ask every assay, write the table and the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-path", type=Path, required=True)
+    parser.add_argument("--part", default="test", choices=("validation", "test"))
     args = parser.parse_args()
     torch.set_num_threads(1)
     base = from_pretrained()
-    test = joined_split(args.data_path).test
+    test = getattr(joined_split(args.data_path), args.part)
     rows = [
         {"assay": name, "size": size, "draw": draw, "kind": kind, "what": what, "value": value}
         for name, assay in test.items()
@@ -52,10 +54,10 @@ def main() -> None:
         for kind, what, value in ask(base, assay, size, draw)
     ]
     table = pd.DataFrame(rows)
-    path = RESULTS / "default-trust.csv"
+    path = RESULTS / f"default-trust{SUFFIX[args.part]}.csv"
     write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, args.data_path).encode())
-    environment = path.with_name("default-trust.environment.json")
+    write_atomic(path.with_suffix(".md"), page(table, args.data_path, path).encode())
+    environment = path.with_name(f"{path.stem}.environment.json")
     write_atomic(environment, environment_json().encode())
     print(path.with_suffix(".md").read_text())
 
@@ -131,16 +133,16 @@ def calibration_error(p: np.ndarray, active: np.ndarray, bins: int = 5) -> float
     return float(np.mean([abs(p[part].mean() - active[part].mean()) for part in order]))
 
 
-def page(table: pd.DataFrame, data: Path) -> str:
+def page(table: pd.DataFrame, data: Path, path: Path) -> str:
     """Means over supports, then assays, with intervals over assays."""
     lines = [
-        "# default-trust",
+        f"# {path.stem}",
         "",
         f"Made by `python benchmarks/default/trust.py --data-path {data.name}`.",
         "",
-        f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} supports "
-        "of each size, calibrated on the support alone; mean over supports, then assays, with its "
-        "95 % bootstrap interval over assays.",
+        f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} "
+        "supports of each size, calibrated on the support alone; mean over supports, then "
+        "assays, with its 95 % bootstrap interval over assays.",
         "",
         "| | " + " | ".join(f"{size} measurements" for size in SIZES) + " |",
         "|---|" + "---|" * len(SIZES),

@@ -20,8 +20,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         "--strategy",
         default="diverse",
         choices=("exploit", "diverse", "explore"),
-        help="exploit: the best; diverse: the best of which no two are alike; explore: of the "
-        "better half those that are farthest from all that is known",
+        help="exploit: the best; diverse: the best of which no two are alike; explore: those "
+        "that would teach the model most about the library",
     )
     verb.add_argument("--cost-column", metavar="NAME", help="column of the library with costs")
     verb.add_argument("--budget", type=float, metavar="X", help="what the batch may cost in all")
