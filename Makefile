@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test lint wheel notebooks clean
 
 demo: .venv/demo
 	$(BIN)/molmeta demo
@@ -25,6 +25,10 @@ wheel: .venv/dev
 	cd build && PYTHONPATH=installed ../$(BIN)/python -c "import molmeta; \
 	  assert 'installed' in molmeta.__file__, molmeta.__file__; \
 	  print(molmeta.__version__, molmeta.load_embedded())"
+
+# runs the notebooks and writes their outputs
+notebooks: .venv/test
+	cd notebooks && ../$(BIN)/python execute.py
 
 clean:
 	rm -rf .venv build dist

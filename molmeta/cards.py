@@ -14,6 +14,8 @@ import torch
 from molmeta.distributed import world_size
 from molmeta.models import BaseModel
 
+SHOWN = 10  # names of assays that are left out
+
 
 def environment_json(extra: Mapping[str, Any] | None = None) -> str:
     """Versions, machine and processes, and what else is given, as JSON."""
@@ -26,6 +28,13 @@ def environment_json(extra: Mapping[str, Any] | None = None) -> str:
         "packages": {name: metadata.version(name) for name in packages},
     }
     return json.dumps({**record, **(extra or {})}, indent=2) + "\n"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names, the first ten of many."""
+    if len(names) > SHOWN:
+        return f"{', '.join(names[:SHOWN])} and {len(names) - SHOWN} more"
+    return ", ".join(names) or "none"
 
 
 def model_card(

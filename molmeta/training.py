@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from molmeta.assay import Assay, Assays
-from molmeta.cards import environment_json, model_card
+from molmeta.cards import environment_json, listed, model_card
 from molmeta.checkpoints import save_pretrained, tensors_sha256, write_atomic
 from molmeta.config import Experiment, load_experiment
 from molmeta.device import resolve
@@ -120,8 +120,7 @@ def meta_train(
         (digest(kept), digest(looked_at)),
         [
             f"meta-trained on {len(kept)} assays; seed {experiment.training.seed}",
-            "left out, as of one class or too small for an episode: "
-            + (", ".join(left_out) or "none"),
+            "left out, as of one class or too small for an episode: " + listed(left_out),
             "selected by mean ΔAUPRC on validation assays",
         ],
         save_dir=save_dir,

@@ -35,6 +35,7 @@ RESULTS = Path(__file__).parents[1] / "results"
 SUFFIX = {"test": "", "validation": "-validation"}
 SIZES, DRAWS, ASKED = (16, 32, 64), 3, 400
 CONFIDENCES = (0.8, 0.9)
+OWN, VENN_ABERS = "learner's own", "Venn–Abers"
 
 
 def main() -> None:
@@ -46,17 +47,19 @@ def main() -> None:
     torch.set_num_threads(1)
     base = from_pretrained()
     test = getattr(joined_split(args.data_path), args.part)
+    told: list[pd.DataFrame] = []
     rows = [
         {"assay": name, "size": size, "draw": draw, "kind": kind, "what": what, "value": value}
         for name, assay in test.items()
         for size in SIZES
         for draw in range(DRAWS)
-        for kind, what, value in ask(base, assay, size, draw)
+        for kind, what, value in ask(base, assay, size, draw, told)
     ]
     table = pd.DataFrame(rows)
+    pooled = reliability(pd.concat(told))
     path = RESULTS / f"default-trust{SUFFIX[args.part]}.csv"
     write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, args.data_path, path).encode())
+    write_atomic(path.with_suffix(".md"), page(table, pooled, args.data_path, path).encode())
     environment = path.with_name(f"{path.stem}.environment.json")
     write_atomic(environment, environment_json().encode())
     print(path.with_suffix(".md").read_text())
@@ -80,6 +83,11 @@ def ask(base: BaseModel, assay: Assay, size: int, draw: int) -> Iterator[tuple[s
     for kind, one in (("classes", binary), ("values", assay)):
         trusted = Trusted.of(base, one.take(support))
         outputs = trusted.adapted.outputs(one.molecules[rest])
+        if kind == "classes":
+            calibrated = trusted.probabilities(outputs)[:, 0]
+            own = 1 / (1 + np.exp(-log_odds(outputs)))
+            both = {OWN: own, VENN_ABERS: calibrated, "active": binary.active[rest]}
+            told.append(pd.DataFrame(both).assign(size=size))
         found = classes if isinstance(one.target, Classification) else values
         for what, value in found(trusted, outputs, one.take(rest), inside):
             yield kind, what, value
@@ -92,9 +100,8 @@ def classes(
     active = asked.active
     raw = 1 / (1 + np.exp(-log_odds(outputs)))
     calibrated = np.clip(trusted.probabilities(outputs)[:, 0], 1e-6, 1 - 1e-6)
-    for name, p in (("learner's own", raw), ("Venn–Abers", calibrated)):
+    for name, p in ((OWN, raw), (VENN_ABERS, calibrated)):
         yield f"log loss, {name}", float(log_loss(active, p, labels=[0, 1]))
-        yield f"calibration error, {name}", calibration_error(p, active)
     for confidence in CONFIDENCES:
         decided = trusted.decided(outputs, confidence)
         told = np.array([one is not None for one in decided])
@@ -127,13 +134,18 @@ def values(
             yield f"mean error {name} the domain", float(error[part].mean())
 
 
-def calibration_error(p: np.ndarray, active: np.ndarray, bins: int = 5) -> float:
-    """Mean distance of predicted and found share of actives, in bins of equal numbers."""
-    order = np.array_split(np.argsort(p, kind="stable"), bins)
-    return float(np.mean([abs(p[part].mean() - active[part].mean()) for part in order]))
+def reliability(told: pd.DataFrame) -> pd.DataFrame:
+    """Mean distance of predicted probability and share of actives, in ten bins over all assays."""
+    rows = {}
+    for name in (OWN, VENN_ABERS):
+        for size, part in told.groupby("size"):
+            bins = part.groupby(np.minimum((10 * part[name]).astype(int), 9))
+            apart = (bins[name].mean() - bins["active"].mean()).abs()
+            rows[name, size] = float((apart * bins.size()).sum() / len(part))
+    return pd.Series(rows).unstack()
 
 
-def page(table: pd.DataFrame, data: Path, path: Path) -> str:
+def page(table: pd.DataFrame, pooled: pd.DataFrame, data: Path, path: Path) -> str:
     """Means over supports, then assays, with intervals over assays."""
     lines = [
         f"# {path.stem}",
@@ -155,6 +167,10 @@ def page(table: pd.DataFrame, data: Path, path: Path) -> str:
             shown = bootstrap_interval(per_assay).text(".3f") if len(per_assay) else "–"
             cells.append(shown)
         lines.append(f"| {kind}: {what} | " + " | ".join(cells) + " |")
+    for name, row in pooled.iterrows():
+        cells = [f"{row[size]:.3f}" for size in SIZES]
+        what = f"classes: calibration error in ten bins, all assays pooled, {name}"
+        lines.append(f"| {what} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
