@@ -65,8 +65,10 @@ def main() -> None:
     print(path.with_suffix(".md").read_text())
 
 
-def ask(base: BaseModel, assay: Assay, size: int, draw: int) -> Iterator[tuple[str, str, float]]:
-    """(kind, what, value) of one support."""
+def ask(
+    base: BaseModel, assay: Assay, size: int, draw: int, told: list[pd.DataFrame]
+) -> Iterator[tuple[str, str, float]]:
+    """(kind, what, value) of one support; probabilities are `told`."""
     binary = assay.binarise()
     rng = generator("trust", assay.name, size, draw)
     try:
