@@ -78,10 +78,11 @@ def describe(study: Study, size: Size, compat: str, *, released: bool) -> str:
     ]
     if compat == "corrected":
         differences.append(
-            "corrected: the inner loss is divided by the number of molecules once, so that the "
-            "step size is the .05 that the paper states (the release's comes to .0016); no loss "
-            "is weighted; the meta-loss is a mean; ANIL leaves the encoder alone; selection is "
-            "judged on molecules that fine-tuning is not stopped by"
+            "corrected: the inner loss is divided by the number of molecules once, with the step "
+            "size .0016 that the release's two divisions make of the paper's .05 (at .05 itself "
+            "meta-training diverged here); no loss is weighted; the meta-loss is a mean; ANIL "
+            "leaves the encoder alone; selection is judged on molecules that fine-tuning is not "
+            "stopped by"
         )
     differences.append("dropout of the multi-task network draws once for atoms that are alike")
     lines = [

@@ -230,6 +230,12 @@ def test_hyper_parameters_are_the_papers(kind: str, lr: float) -> None:
     assert sum(p.numel() for p in one.model.build().parameters()) == 358_149
 
 
+def test_the_corrected_step_size_is_what_the_released_one_amounts_to() -> None:
+    for compat, expected in (("gsk2020", 0.05), ("corrected", 0.05 / 32)):
+        one = experiment("maml", SIZES["paper"], compat, 0)
+        assert one.model.learner["inner_lr"] == pytest.approx(expected)
+
+
 def test_three_neighbours_on_the_vectors_are_scikit_learns() -> None:
     support = Examples(torch.randn(9, 4), torch.arange(9) % 2, BINARY)
     judged = Examples(torch.randn(30, 4), torch.arange(30) % 2, BINARY)
