@@ -84,7 +84,15 @@ class GaussianProcess(Learner):
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Scores `[n, n_way]`, or mean and log-variance `[n, 2]`."""
         x = x.flatten(1)
-        known = self.kernel(x, state["x"])
+        return self._predict(x, self.kernel(x, state["x"]), state)
+
+    def for_tasks(self, x: Tensor, states: Sequence[State]) -> Sequence[Tensor]:
+        """`forward` for each of many tasks, with one kernel between the rows and all supports."""
+        x, supports = x.flatten(1), [state["x"] for state in states]
+        known = self.kernel(x, torch.cat(supports)).split([len(part) for part in supports], dim=1)
+        return [self._predict(x, k, state) for k, state in zip(known, states, strict=True)]
+
+    def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
         weights = known @ state["inverse"]
         f = weights @ state["y"] + state["mean"] + self.expected(x, state["y"].shape[1])
         if "label.mean" not in state:

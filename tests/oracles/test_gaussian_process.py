@@ -21,6 +21,7 @@ from molmeta.encoders.features_with_prior import FeaturesWithPrior
 from molmeta.encoders.fingerprint import FingerprintNetwork
 from molmeta.episode import Classification, Episode, Examples, Regression
 from molmeta.errors import ConfigError
+from molmeta.functional import tanimoto
 from molmeta.learner import Embedded
 from molmeta.learners.deep_kernel import DeepKernel
 from molmeta.learners.gaussian_process import (
@@ -201,3 +202,39 @@ def test_a_kernel_needs_blocks():
 def test_the_shipped_experiment_reads_five_fingerprints_and_descriptors():
     learner = load_experiment("gaussian_process").model.build()
     assert learner.encoder.blocks == (*FINGERPRINTS[:5], "descriptors")
+
+
+@pytest.mark.parametrize("largest", [1, 3, 40])
+def test_min_max_similarity_of_counts_is_its_definition(largest: int, rng) -> None:
+    a, b = (
+        torch.from_numpy(
+            rng.integers(0, largest + 1, (n, 30)) * (rng.random((n, 30)) < 0.3)
+        ).float()
+        for n in (7, 9)
+    )
+    a[2], b[3] = 0, 0
+    low, high = torch.minimum(a[:, None], b).sum(-1), torch.maximum(a[:, None], b).sum(-1)
+    expected = low / high.clamp(min=1e-12)
+    torch.testing.assert_close(tanimoto(a, b), expected, rtol=1e-6, atol=0)
+    fractions = tanimoto(a + 0.25, b + 0.25)  # by absolute differences
+    low, high = (torch.minimum(a[:, None], b) + 0.25), (torch.maximum(a[:, None], b) + 0.25)
+    torch.testing.assert_close(fractions, low.sum(-1) / high.sum(-1), rtol=1e-5, atol=1e-6)
+
+
+def test_min_max_similarity_of_counts_does_not_depend_on_other_rows(rng) -> None:
+    a, b = (torch.from_numpy(rng.integers(0, 4, (n, 300))).float() for n in (50, 60))
+    whole = tanimoto(a, b)
+    assert torch.equal(whole[7:8], tanimoto(a[7:8], b))
+    assert torch.equal(whole[:, 5:9], tanimoto(a, b[5:9]))
+
+
+def test_many_tasks_are_those_one_by_one(rng) -> None:
+    learner = GaussianProcess(Near())
+    x = torch.from_numpy(rng.normal(size=(9, 3)))
+    states = [
+        learner.adapt(Examples(part, torch.arange(n) % 2, Classification(2)))
+        for n in (6, 9, 7)
+        for part in [torch.from_numpy(rng.normal(size=(n, 3)))]
+    ]
+    for together, state in zip(learner.for_tasks(x, states), states, strict=True):
+        torch.testing.assert_close(together, learner(x, state), rtol=1e-12, atol=1e-12)
