@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,26 +16,13 @@ from torch import Tensor
 from molmeta.config import Experiment, experiment_names, load_experiment
 from molmeta.episode import target_from_dict, target_to_dict
 from molmeta.errors import CheckpointError
+from molmeta.files import write_atomic
 from molmeta.learner import Learner
 from molmeta.models import AdaptedAssay, BaseModel
 
 ASSAY_FORMAT = "molmeta assay 1"
 DEFAULT = "default"  # the model that is shipped
 PRETRAINED = Path(__file__).with_name("pretrained")
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Write a file so that a reader or a crash never meets half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def tensors_sha256(tensors: dict[str, Tensor]) -> str:

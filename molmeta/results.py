@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from molmeta.cards import environment_json
-from molmeta.checkpoints import write_atomic
 from molmeta.evaluation import Protocol, markdown, tasks_per_size, verdict
+from molmeta.files import write_atomic
 from molmeta.plots import plot_dominance, plot_learning_curves
 
 REFERENCE = "random_forest"

@@ -16,11 +16,12 @@ import torch
 
 from molmeta.assay import Assay, Assays
 from molmeta.audit import audit
-from molmeta.checkpoints import from_pretrained, untrained, write_atomic
+from molmeta.checkpoints import from_pretrained, untrained
 from molmeta.config import Experiment, experiment_names, load_experiment
 from molmeta.datasets.chembl import Split
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.evaluation import Protocol, benchmark
+from molmeta.files import write_atomic
 from molmeta.known_labels import BLOCK, attach_known_labels
 from molmeta.learner import Learner
 from molmeta.models import BaseModel

@@ -21,7 +21,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 from tqdm import tqdm
 
-from molmeta.checkpoints import read_safetensors, tensors_sha256, write_atomic
+from molmeta.checkpoints import read_safetensors, tensors_sha256
 from molmeta.config import Training
 from molmeta.distributed import (
     broadcast,
@@ -34,6 +34,7 @@ from molmeta.distributed import (
 )
 from molmeta.episode import Episode
 from molmeta.errors import CheckpointError, ConfigError
+from molmeta.files import write_atomic
 from molmeta.learner import Embedded, Learner
 from molmeta.seeds import number
 

@@ -11,11 +11,12 @@ import torch
 
 from molmeta.assay import Assay, Assays
 from molmeta.cards import environment_json, listed, model_card
-from molmeta.checkpoints import save_pretrained, tensors_sha256, write_atomic
+from molmeta.checkpoints import save_pretrained, tensors_sha256
 from molmeta.config import Experiment, load_experiment
 from molmeta.device import resolve
 from molmeta.distributed import rank
 from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
+from molmeta.files import write_atomic
 from molmeta.image_sampling import NWayKShot
 from molmeta.images import Images
 from molmeta.learner import Embedded, Learner

@@ -10,19 +10,20 @@ import pandas as pd
 from rdkit import Chem
 
 from molmeta.assay import Assay
-from molmeta.checkpoints import DEFAULT, PRETRAINED, from_pretrained, write_atomic
+from molmeta.checkpoints import DEFAULT, PRETRAINED, from_pretrained
 from molmeta.comparison import REPEATS, Comparison, compare, standard_models
 from molmeta.curation import check_data
 from molmeta.datasets.table import Report, read_measurements, read_table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
 from molmeta.featurizers.standardise import Policy, Standardised, Standardiser
+from molmeta.files import check_output, write_atomic
 from molmeta.identity import read
 from molmeta.models import BaseModel
 from molmeta.molecules import Molecules
 from molmeta.report.contents import LibraryRow, Wishes, write_page
 from molmeta.report.page import render
-from molmeta.screening import check_output, open_text, read_rows
+from molmeta.screening import open_text, read_rows
 from molmeta.suggestion import suggest
 
 

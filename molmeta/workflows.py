@@ -13,9 +13,9 @@ from molmeta.config import Experiment
 from molmeta.datasets.table import Report, Table, read_table
 from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
+from molmeta.files import check_output
 from molmeta.models import AdaptedAssay
 from molmeta.sampling import large_enough
-from molmeta.screening import check_output
 from molmeta.seeds import generator
 
 

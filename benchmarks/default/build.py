@@ -18,10 +18,11 @@ import torch
 from held_out import joined_split
 from safetensors.torch import save as save_tensors
 
-from molmeta.checkpoints import DEFAULT, PRETRAINED, save_pretrained, write_atomic
+from molmeta.checkpoints import DEFAULT, PRETRAINED, save_pretrained
 from molmeta.config import load_experiment
 from molmeta.datasets.chembl import Split, data_file
 from molmeta.evaluation import Protocol, summarise
+from molmeta.files import write_atomic
 from molmeta.identity import molecule_numbers
 from molmeta.metrics import Interval
 from molmeta.results import REFERENCE, write_results

@@ -21,8 +21,9 @@ from held_out import joined_split
 
 from molmeta.assay import Assay
 from molmeta.cards import environment_json
-from molmeta.checkpoints import from_pretrained, write_atomic
+from molmeta.checkpoints import from_pretrained
 from molmeta.errors import TooFewMeasurements
+from molmeta.files import write_atomic
 from molmeta.identity import read, scaffold
 from molmeta.metrics import bootstrap_interval, delta_auprc
 from molmeta.models import BaseModel

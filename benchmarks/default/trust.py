@@ -20,10 +20,11 @@ from sklearn.metrics import log_loss
 
 from molmeta.assay import Assay
 from molmeta.cards import environment_json
-from molmeta.checkpoints import from_pretrained, write_atomic
+from molmeta.checkpoints import from_pretrained
 from molmeta.domain import Domain
 from molmeta.episode import Classification
 from molmeta.errors import TooFewMeasurements
+from molmeta.files import write_atomic
 from molmeta.identity import read
 from molmeta.metrics import bootstrap_interval, roc_auc
 from molmeta.models import BaseModel

@@ -79,7 +79,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta benchmark`."""
-    from molmeta.screening import check_output
+    from molmeta.files import check_output
 
     inputs = [Path(path) for path in args.data_path if path != options.EMBEDDED]
     check_output(args.output, inputs, overwrite=args.overwrite)

@@ -18,8 +18,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta compare`."""
-    from molmeta.checkpoints import write_atomic
-    from molmeta.screening import check_output
+    from molmeta.files import check_output, write_atomic
     from molmeta.workbench import compare_table
 
     options.at_least_one("--repeats", args.repeats)

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _audit(args: argparse.Namespace) -> None:
     from molmeta.audit import audit
-    from molmeta.checkpoints import write_atomic
+    from molmeta.files import write_atomic
 
     report = "\n".join(audit(split, args.workers).markdown() for split in options.read_splits(args))
     if args.output:
@@ -72,10 +72,9 @@ def _audit(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     import pandas as pd
 
-    from molmeta.checkpoints import write_atomic
     from molmeta.curation import check_data
     from molmeta.datasets.table import read_measurements
-    from molmeta.screening import check_output
+    from molmeta.files import check_output, write_atomic
 
     for path in filter(None, (args.output, args.rows_path)):
         check_output(path, [Path(args.data_path)], overwrite=True)
@@ -94,10 +93,9 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _split(args: argparse.Namespace) -> None:
-    from molmeta.checkpoints import write_atomic
     from molmeta.datasets.chembl import load_embedded
     from molmeta.datasets.splits import draw_split
-    from molmeta.screening import check_output
+    from molmeta.files import check_output, write_atomic
 
     path = options.assay_path(args)
     check_output(args.output, [Path(path)], overwrite=args.overwrite)

@@ -34,8 +34,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta suggest`."""
-    from molmeta.checkpoints import write_atomic
-    from molmeta.screening import check_output
+    from molmeta.files import check_output, write_atomic
     from molmeta.workbench import suggest_from
 
     if args.preds_path:

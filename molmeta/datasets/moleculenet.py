@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import gzip
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +13,7 @@ from types import MappingProxyType
 from molmeta.datasets.table import Table, read_table
 from molmeta.errors import ConfigError, DataError
 from molmeta.featurizers.standardise import Policy
+from molmeta.files import OFFLINE, cache_folder, file_sha256, locked, offline, write_atomic
 from molmeta.registry import nearest
 
 
@@ -82,15 +81,18 @@ def read_moleculenet(
 
 
 def cached(name: str) -> Path:
-    """The file of a collection in the cache; downloaded and checked, if it is not there yet."""
-    folder = Path(os.environ.get("MOLMETA_CACHE") or Path.home() / ".cache" / "molmeta")
-    source = SOURCES[name]
+    """The file of a collection in the cache; downloaded and checked, if it is not there yet.
+
+    Of several processes that ask at once one downloads. What is in the cache is whole: a file
+    takes its place only once it was checked.
+    """
+    folder, source = cache_folder(), SOURCES[name]
     path, seen = folder / source.file, folder / f"{source.file}.sha256"
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        _download(name, path)
-    if not source.sha256 and not seen.exists():
-        seen.write_text(file_sha256(path), encoding="utf-8")
+    with locked(folder / f".{source.file}.lock", f"{path} is being downloaded", wait=True):
+        if not path.exists():
+            _download(name, path, source)
+        if not source.sha256 and not seen.exists():
+            write_atomic(seen, file_sha256(path).encode())
     check_file(path, source.sha256 or seen.read_text(encoding="utf-8").strip())
     return path
 
@@ -107,23 +109,28 @@ def check_file(path: Path, expected: str) -> None:
         )
 
 
-def file_sha256(path: Path) -> str:
-    """Checksum of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
-
-
-def _download(name: str, path: Path) -> None:
+def _download(name: str, path: Path, source: Source) -> None:
     """By DeepChem, from where it keeps the file; whole or not at all."""
-    from deepchem.utils.data_utils import download_url
-
     module = import_module(f"deepchem.molnet.load_function.{name}_datasets")
     url: str = getattr(module, f"{name.upper()}_URL")
+    if offline():
+        raise DataError(
+            f"{OFFLINE} is set and {path} is not there; get {url} by other means and put it there, "
+            "or give its path"
+        )
+    from deepchem.utils.data_utils import download_url
+
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / path.name
         try:
             download_url(url, folder, path.name)
-        except OSError as error:
+            with gzip.open(part) as file:
+                while file.read(1 << 20):
+                    pass
+        except (OSError, EOFError) as error:
             raise DataError(
                 f"{url} cannot be downloaded ({error}); get it by other means and give its path"
             ) from error
-        shutil.move(Path(folder) / path.name, path)
+        if source.sha256:
+            check_file(part, source.sha256)
+        part.replace(path)

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from molmeta.assay import Assay
-from molmeta.checkpoints import from_pretrained, write_atomic
+from molmeta.checkpoints import from_pretrained
 from molmeta.config import Episodes
 from molmeta.datasets.dealt import DealtAssay, Study
 from molmeta.device import resolve
 from molmeta.distributed import rank, world_size
 from molmeta.errors import ConfigError, TooFewMeasurements
+from molmeta.files import write_atomic
 from molmeta.learner import Learner
 from molmeta.learners.multi_task import MultiTaskByMolecule
 from molmeta.learners.nguyen2020 import COMPAT

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +16,6 @@ import pytest
 
 from molmeta import Classification
 from molmeta.cli.main import main
-from molmeta.datasets import moleculenet
 from molmeta.datasets.fs_mol import read_fs_mol
 from molmeta.datasets.moleculenet import read_moleculenet
 from molmeta.episode import Regression
@@ -34,10 +37,16 @@ def sider(tmp_path: Path, smiles: list[str]) -> Path:
 
 @pytest.fixture
 def cache(tmp_path: Path, sider: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and a network that holds the file."""
+    """An empty cache, and a network that holds the file, gzipped."""
+    import deepchem.utils.data_utils as theirs
+
     monkeypatch.setenv("MOLMETA_CACHE", str(tmp_path / "cache"))
-    content = sider.read_bytes()
-    monkeypatch.setattr(moleculenet, "_download", lambda name, path: path.write_bytes(content))
+    content = gzip.compress(sider.read_bytes())
+
+    def download(url: str, folder: str, name: str) -> None:
+        (Path(folder) / name).write_bytes(content)
+
+    monkeypatch.setattr(theirs, "download_url", download)
     return tmp_path / "cache"
 
 
@@ -85,7 +94,85 @@ def test_a_file_that_cannot_be_had_leaves_nothing(
     monkeypatch.setattr(theirs, "download_url", fails)
     with pytest.raises(DataError, match=r"muv\.csv\.gz cannot be downloaded.*no route"):
         read_moleculenet("muv")
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == [".muv.csv.gz.lock"]
+
+
+def test_a_download_that_ends_early_is_not_kept(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, sider: Path
+) -> None:
+    import deepchem.utils.data_utils as theirs
+
+    half = gzip.compress(sider.read_bytes())[:-20]
+    monkeypatch.setattr(
+        theirs, "download_url", lambda url, folder, name: (Path(folder) / name).write_bytes(half)
+    )
+    with pytest.raises(DataError, match=r"sider\.csv\.gz cannot be downloaded"):
+        read_moleculenet("sider")
+    assert not (cache / "sider.csv.gz").exists()
+
+
+def test_another_file_than_was_published_is_not_kept(cache: Path) -> None:
+    with pytest.raises(DataError, match="not 495d33293740"):
+        read_moleculenet("tox21")  # the network holds SIDER's
+    assert not (cache / "tox21.csv.gz").exists()
+
+
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+def test_offline_nothing_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("MOLMETA_CACHE", str(tmp_path))
+    monkeypatch.setenv("MOLMETA_OFFLINE", value)
+    with pytest.raises(DataError, match=r"MOLMETA_OFFLINE is set and .*muv\.csv\.gz is not there"):
+        read_moleculenet("muv")
+
+
+def test_offline_what_is_in_the_cache_is_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_moleculenet("sider")
+    monkeypatch.setenv("MOLMETA_OFFLINE", "1")
+    assert len(read_moleculenet("sider").assays) == 3
+
+
+@pytest.mark.slow
+def test_of_two_processes_one_downloads_and_a_kill_leaves_nothing_half_written(
+    tmp_path: Path, sider: Path
+) -> None:
+    """Three processes ask at once; the first is killed while it downloads."""
+    content = tmp_path / "content.gz"
+    content.write_bytes(gzip.compress(sider.read_bytes()))
+    cache = tmp_path / "cache"
+    environment = {**os.environ, "MOLMETA_CACHE": str(cache)}
+    command = [sys.executable, "-c", DOWNLOADS, str(content), str(tmp_path / "log")]
+    first = subprocess.Popen(command, env=environment)
+    deadline = time.monotonic() + 60
+    while not list(cache.glob("tmp*/sider.csv.gz")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    first.kill()
+    first.wait()
+    assert not (cache / "sider.csv.gz").exists()
+    others = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in others] == [0, 0]
+    assert (cache / "sider.csv.gz").read_bytes() == content.read_bytes()
+    assert (tmp_path / "log").read_text().count("downloads") == 2  # the killed one, and one of two
+
+
+DOWNLOADS = """
+import sys, time
+import deepchem.utils.data_utils as theirs
+from molmeta.datasets.moleculenet import read_moleculenet
+def slowly(url, folder, name):
+    with open(sys.argv[2], "a") as log:
+        log.write("downloads\\n")
+    content = open(sys.argv[1], "rb").read()
+    with open(f"{folder}/{name}", "wb") as file:
+        for start in range(0, len(content), 256):
+            file.write(content[start : start + 256])
+            file.flush()
+            time.sleep(0.3)
+theirs.download_url = slowly
+read_moleculenet("sider")
+"""
 
 
 @pytest.fixture

@@ -1,0 +1,91 @@
+"""Files that are whole or not there, checksums, and the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from molmeta.errors import DataError
+
+OFFLINE = "MOLMETA_OFFLINE"
+CACHE = "MOLMETA_CACHE"
+SHORTEST = 0.05  # seconds that are waited for a lock which somebody may hold for long
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file so that a reader or a crash never meets half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_bytes(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to, beside `path`; it takes that place at the end, if nothing went wrong."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_output(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse an output that is one of the inputs, or that would replace a file unasked.
+
+    Raises
+    ------
+    DataError
+        It is, or would.
+    """
+    for path in inputs:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise DataError(f"{output} is an input of this command; give another output path")
+    if output.exists() and not overwrite:
+        raise DataError(f"{output} exists; give another path, or --overwrite to replace it")
+
+
+def file_sha256(path: Path) -> str:
+    """Checksum of a file."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def cache_folder() -> Path:
+    """`$MOLMETA_CACHE`, or `~/.cache/molmeta`."""
+    return Path(os.environ.get(CACHE) or Path.home() / ".cache" / "molmeta")
+
+
+def offline() -> bool:
+    """Whether `MOLMETA_OFFLINE` says that nothing may be downloaded."""
+    return os.environ.get(OFFLINE, "").strip().lower() not in ("", "0", "false", "no")
+
+
+@contextmanager
+def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock `<path>`; another process that asks for it waits, or is told that it is `busy`.
+
+    The operating system gives the lock back when a process ends, however it does.
+
+    Raises
+    ------
+    DataError
+        Somebody else holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=-1 if wait else SHORTEST)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DataError(busy) from None
+    try:
+        yield
+    finally:
+        lock.release()
