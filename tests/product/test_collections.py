@@ -41,7 +41,7 @@ def cache(tmp_path: Path, sider: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import deepchem.utils.data_utils as theirs
 
     monkeypatch.setenv("MOLMETA_CACHE", str(tmp_path / "cache"))
-    content = gzip.compress(sider.read_bytes())
+    content = sider.read_bytes()
 
     def download(url: str, folder: str, name: str) -> None:
         (Path(folder) / name).write_bytes(content)
@@ -102,7 +102,7 @@ def test_a_download_that_ends_early_is_not_kept(
 ) -> None:
     import deepchem.utils.data_utils as theirs
 
-    half = gzip.compress(sider.read_bytes())[:-20]
+    half = sider.read_bytes()[:-20]
     monkeypatch.setattr(
         theirs, "download_url", lambda url, folder, name: (Path(folder) / name).write_bytes(half)
     )
@@ -139,7 +139,7 @@ def test_of_two_processes_one_downloads_and_a_kill_leaves_nothing_half_written(
 ) -> None:
     """Three processes ask at once; the first is killed while it downloads."""
     content = tmp_path / "content.gz"
-    content.write_bytes(gzip.compress(sider.read_bytes()))
+    content.write_bytes(sider.read_bytes())
     cache = tmp_path / "cache"
     environment = {**os.environ, "MOLMETA_CACHE": str(cache)}
     command = [sys.executable, "-c", DOWNLOADS, str(content), str(tmp_path / "log")]
