@@ -67,12 +67,12 @@ SIZES = {
     ),
     "cpu": Size(
         meta_batch_size=8,
-        meta_steps=4000,
-        look_every=400,
+        meta_steps=1500,
+        look_every=300,
         batch=128,
-        multi_task_epochs=40,
-        model_seeds=2,
-        split_seeds=3,
+        multi_task_epochs=20,
+        model_seeds=1,
+        split_seeds=2,
     ),
     "paper": Size(),
 }
