@@ -16,14 +16,15 @@ from molmeta.curation import check_data
 from molmeta.datasets.table import Report, read_measurements, read_table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
-from molmeta.featurizers.standardise import Policy, Standardised, Standardiser
+from molmeta.featurizers.standardise import Policy, Standardised
 from molmeta.files import check_output, write_atomic
 from molmeta.identity import read
+from molmeta.libraries.formats import open_library
 from molmeta.models import BaseModel
 from molmeta.molecules import Molecules
 from molmeta.report.contents import LibraryRow, Wishes, write_page
 from molmeta.report.page import render
-from molmeta.screening import open_text, read_rows
+from molmeta.screening.reading import Ask, MoleculeReader
 from molmeta.suggestion import suggest
 
 
@@ -163,19 +164,15 @@ def read_library(
     DataError
         The file cannot be read, or has no such column.
     """
-    one, out = Standardiser(policy), []
-    with open_text(Path(path)) as source:
-        header, rows = read_rows(source, Path(path), smiles_column, [])
-        for row in rows:
-            if row.status != "ok":
-                out.append(LibraryRow(row.cells, row.smiles, row.status, row.reason, None))
-                continue
-            found = one.molecule(row.smiles)
-            if isinstance(found, Standardised):
-                out.append(LibraryRow(row.cells, row.smiles, found.status, found.reason, None))
-            else:
-                out.append(LibraryRow(row.cells, Chem.MolToSmiles(found), "ok", "", found))
-    return header, out
+    library, out = open_library(path, smiles_column), []
+    read_row = MoleculeReader(policy, library.kind)
+    for row in library.rows():
+        found = read_row(Ask(row.text, row.status, row.reason))
+        if isinstance(found, Standardised):
+            out.append(LibraryRow(row.cells, row.text, found.status, found.reason, None))
+        else:
+            out.append(LibraryRow(row.cells, Chem.MolToSmiles(found), "ok", "", found))
+    return library.header, out
 
 
 def _compared(assay: Assay, base: BaseModel, repeats: int) -> Comparison | None:

@@ -100,7 +100,7 @@ def page(table: pd.DataFrame, data: Path, path: Path) -> str:
     lines = [
         f"# {path.stem}",
         "",
-        f"Made by `python benchmarks/default/suggest.py --data-path {data.name}`.",
+        f"Made by `python benchmarks/default/suggest.py --data-path {data.name} --part {part}`.",
         "",
         f"{table['assay'].nunique()} assays that the shipped model never saw, {DRAWS} starts each; "
         f"{FIRST} measured, {BATCH} more chosen. Mean over starts, then assays; in brackets the "

@@ -153,7 +153,7 @@ def page(table: pd.DataFrame, pooled: pd.DataFrame, data: Path, path: Path) -> s
     lines = [
         f"# {path.stem}",
         "",
-        f"Made by `python benchmarks/default/trust.py --data-path {data.name}`.",
+        f"Made by `python benchmarks/default/trust.py --data-path {data.name} --part {part}`.",
         "",
         f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} "
         "supports of each size, calibrated on the support alone; mean over supports, then "

@@ -5,17 +5,17 @@ from __future__ import annotations
 from common import Row, adapted, base_model, main, side_by_side, smiles
 from peers import Chemprop
 
-from molmeta.screening import Row as LibraryRow
-from molmeta.screening import score_rows
+from molmeta.screening.reading import Ask
+from molmeta.screening.scoring import Scorer
 
 
 def of(head: str, precision: str) -> Row:
     """A learner on a frozen encoder of the same width and depth."""
-    assays = adapted(base_model(head, precision), 1)
-    library = [LibraryRow([text], text) for text in smiles()]
+    scorer = Scorer(adapted(base_model(head, precision), 1))
+    library = [Ask(text) for text in smiles()]
 
     def ours(_: int) -> None:
-        list(score_rows(assays, library))
+        scorer.score(library)
 
     goal, unit = f"screening, {head}, {precision}", f"s for {len(library)} molecules"
     with Chemprop("predict") as theirs:

@@ -13,6 +13,7 @@ from molmeta.cli import (
     compare,
     data,
     demo,
+    doctor,
     report,
     reproduce,
     screen,
@@ -21,7 +22,7 @@ from molmeta.cli import (
 )
 from molmeta.errors import MolmetaError
 
-VERBS = (adapt, screen, compare, suggest, report, data, train, benchmark, reproduce, demo)
+VERBS = (adapt, screen, compare, suggest, report, data, train, benchmark, reproduce, demo, doctor)
 
 
 def parser() -> argparse.ArgumentParser:

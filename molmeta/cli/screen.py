@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from molmeta.cli import options
@@ -11,7 +12,11 @@ from molmeta.cli import options
 def arguments(verb: argparse.ArgumentParser) -> None:
     """Arguments of `molmeta screen`."""
     verb.add_argument(
-        "--test-path", required=True, type=Path, metavar="CSV", help="the library (.csv, .csv.gz)"
+        "--test-path",
+        required=True,
+        type=Path,
+        metavar="FILE",
+        help="the library: .csv, .smi, .sdf or .parquet, plain or compressed (.gz, .bz2, .xz)",
     )
     verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
     verb.add_argument(
@@ -27,8 +32,17 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what `molmeta adapt` wrote",
     )
-    verb.add_argument("--preds-path", required=True, type=Path, metavar="CSV", help="the output")
+    verb.add_argument(
+        "--preds-path", required=True, type=Path, metavar="FILE", help="the output: .csv, .parquet"
+    )
     verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    verb.add_argument(
+        "--neutralise-formulas",
+        action="store_true",
+        help="put an apostrophe before texts that a spreadsheet would run as formulas",
+    )
+    _arguments_of_hits(verb)
+    _arguments_of_engine(verb)
     options.compute(verb)
 
 
@@ -36,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     """Run `molmeta screen`."""
     from molmeta.checkpoints import from_pretrained, load_assay
     from molmeta.device import resolve
-    from molmeta.screening import screen
+    from molmeta.screening import Extras, screen
 
     base = from_pretrained(args.model_path, resolve(args.device))
     assays = [load_assay(path, base) for path in args.assay_path]
@@ -45,6 +59,63 @@ def run(args: argparse.Namespace) -> None:
         args.test_path,
         args.preds_path,
         smiles_column=args.smiles_columns,
+        engine_name=args.engine,
+        workers=args.workers or _cores(),
+        extras=Extras(
+            hits_path=args.hits_path,
+            top=args.top,
+            alike=args.alike,
+            label_column=args.label_column,
+            neutralise=args.neutralise_formulas,
+        ),
         overwrite=args.overwrite,
+        stall=args.stall_seconds,
     )
     options.say(f"{summary}; written to {args.preds_path}")
+    for line in summary.enrichment:
+        options.say(line)
+
+
+def _arguments_of_hits(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--hits-path", type=Path, metavar="CSV", help="a second file: the best rows of each score"
+    )
+    verb.add_argument("--top", type=int, default=100, metavar="N", help="how many of each (100)")
+    verb.add_argument(
+        "--alike",
+        type=float,
+        default=0.7,
+        metavar="SIMILARITY",
+        help="no two hits are as similar as this (Tanimoto, ECFP4; .7); 1 leaves out none but the "
+        "same",
+    )
+    verb.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="1 for known actives, 0 for known inactives: says enrichment factors and BEDROC",
+    )
+
+
+def _arguments_of_engine(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--engine",
+        default="local",
+        metavar="NAME",
+        help="local: processes of this machine; ray: Ray, on a cluster if RAY_ADDRESS names one; "
+        "here: this process",
+    )
+    verb.add_argument("--workers", type=int, metavar="N", help="processes (one for each core)")
+    verb.add_argument(
+        "--stall-seconds",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="a worker that takes longer for 1,024 rows is taken for stalled (120)",
+    )
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

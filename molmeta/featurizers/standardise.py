@@ -13,8 +13,19 @@ from rdkit.Chem.MolStandardize import rdMolStandardize
 from molmeta.errors import ConfigError
 
 CHARGED = re.compile(r"\[[^\]]*[+-]")
+MAPPED = re.compile(r":\d+\]")
 
-Status = Literal["ok", "empty", "invalid", "no atoms", "too large"]
+Status = Literal[
+    "ok",
+    "empty",
+    "invalid",
+    "trailing text",
+    "no atoms",
+    "too large",
+    "mixture",
+    "element",
+    "radical",
+]
 
 
 @dataclass(frozen=True)
@@ -23,21 +34,41 @@ class Policy:
 
     Attributes
     ----------
-    fragments : {"largest", "keep"}
-        Keep the largest organic fragment of a salt or mixture, or all of it.
+    fragments : {"largest", "keep", "refuse"}
+        Keep the largest organic fragment of a salt or mixture, or all of it; or give it the status
+        "mixture".
     neutralise : bool
         Take protons off or put them on until charges are gone where they can be.
     max_atoms : int
         Molecules with more heavy atoms get the status "too large".
+    elements : tuple of str
+        Symbols of the elements that the model knows; a molecule with another, such as a metal,
+        gets the status "element". Empty: any.
+    radicals : {"keep", "refuse"}
+        Whether a molecule with an unpaired electron gets the status "radical".
     """
 
-    fragments: Literal["largest", "keep"] = "largest"
+    fragments: Literal["largest", "keep", "refuse"] = "largest"
     neutralise: bool = True
     max_atoms: int = 1000
+    elements: tuple[str, ...] = ()
+    radicals: Literal["keep", "refuse"] = "keep"
 
     def __post_init__(self) -> None:
-        if self.fragments not in ("largest", "keep"):
-            raise ConfigError(f"fragments is {self.fragments!r}; choose 'largest' or 'keep'")
+        object.__setattr__(self, "elements", tuple(self.elements))
+        for name, choices in (
+            ("fragments", ("largest", "keep", "refuse")),
+            ("radicals", ("keep", "refuse")),
+        ):
+            found = getattr(self, name)
+            if found not in choices:
+                listed = " or ".join(repr(choice) for choice in choices)
+                raise ConfigError(f"{name} is {found!r}; choose {listed}")
+        table = Chem.GetPeriodicTable()
+        known = {table.GetElementSymbol(number) for number in range(1, 119)}
+        for symbol in self.elements:
+            if symbol not in known:
+                raise ConfigError(f"elements has {symbol!r}, which is no symbol of an element")
 
 
 @dataclass(frozen=True)
@@ -65,6 +96,7 @@ class Standardiser:
         self.policy = policy or Policy()
         self._largest = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
         self._uncharge = rdMolStandardize.Uncharger()
+        self._elements = frozenset(self.policy.elements)
 
     def __call__(self, text: str) -> Standardised:
         """Standardise one SMILES."""
@@ -84,13 +116,22 @@ class Standardiser:
         if not smiles:
             return Standardised("", "empty", "the SMILES is empty")
         if len(smiles.split()) > 1:
-            return Standardised("", "invalid", "the SMILES has text after a blank")
+            return Standardised("", "trailing text", "the SMILES has text after a blank")
         if len(smiles) > 20 * self.policy.max_atoms:
             return self._too_large(f"{len(smiles)} characters")
+        if not (smiles.isascii() and smiles.isprintable()):
+            odd = next(char for char in smiles if not "!" <= char <= "~")
+            return Standardised("", "invalid", f"it has {odd!a}, which is in no SMILES")
         mol = _parse(smiles)
         if mol is None:
             return Standardised("", "invalid", "RDKit cannot read this SMILES")
-        changed = "." in smiles or CHARGED.search(smiles) is not None
+        mapped = MAPPED.search(smiles) is not None
+        changed = mapped or "." in smiles or CHARGED.search(smiles) is not None
+        if mapped:  # numbers of atoms in a reaction, which are no part of a molecule
+            for atom in mol.GetAtoms():
+                atom.SetAtomMapNum(0)
+        if "." in smiles and self.policy.fragments == "refuse" and len(Chem.GetMolFrags(mol)) > 1:
+            return Standardised("", "mixture", f"{len(Chem.GetMolFrags(mol))} fragments")
         if changed:
             try:
                 mol = self._parent(mol)
@@ -100,7 +141,19 @@ class Standardiser:
             return Standardised("", "no atoms", "no heavy atom is left to describe")
         if mol.GetNumAtoms() > self.policy.max_atoms:
             return self._too_large(f"{mol.GetNumAtoms()} atoms")
-        return self._read_again(mol) if changed else mol
+        return self._refused(mol) or (self._read_again(mol) if changed else mol)
+
+    def _refused(self, mol: Chem.Mol) -> Standardised | None:
+        """What the policy does not let through."""
+        if self._elements:
+            others = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - self._elements)
+            if others:
+                return Standardised("", "element", f"it has {', '.join(others)}")
+        if self.policy.radicals == "refuse":
+            unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
+            if unpaired:
+                return Standardised("", "radical", f"it has {unpaired} unpaired electrons")
+        return None
 
     @staticmethod
     def _read_again(mol: Chem.Mol) -> Chem.Mol | Standardised:

@@ -35,7 +35,7 @@ CELLS = 3  # of the library's own columns that are shown
 class LibraryRow(NamedTuple):
     """A row of a library as it was read: its cells, and its molecule or why there is none."""
 
-    cells: list[str]
+    cells: Sequence[Any]
     smiles: str
     status: str
     reason: str

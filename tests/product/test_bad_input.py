@@ -242,7 +242,7 @@ def test_a_library_that_has_the_column_already_is_refused(
     library.write_text("smiles,status\nCCO,new\n")
     out = tmp_path / "out.csv"
     refused(screen_command(library, model, assay, out), capsys, "'status'", "rename")
-    library.write_bytes("smiles,n\nCCO,µ\n".encode("latin-1"))
+    library.write_bytes("smiles\nCCO\n".encode("utf-16"))
     refused(screen_command(library, model, assay, out), capsys, "UTF-8")
     assert [path.name for path in tmp_path.iterdir()] == ["library.csv"]
 

@@ -119,9 +119,9 @@ def test_a_gzipped_library_scores_the_same(model: Path, assay: Path, tmp_path: P
     (tmp_path / "a.csv").write_text(text)
     (tmp_path / "b.csv.gz").write_bytes(gzip.compress(text.encode()))
     for name in ("a.csv", "b.csv.gz"):
-        out = tmp_path / f"{name}.out"
+        out = tmp_path / f"{name[0]}-scores.csv"
         assert main(screen_command(tmp_path / name, model, assay, out)) == 0
-    assert (tmp_path / "a.csv.out").read_bytes() == (tmp_path / "b.csv.gz.out").read_bytes()
+    assert (tmp_path / "a-scores.csv").read_bytes() == (tmp_path / "b-scores.csv").read_bytes()
 
 
 def test_a_score_does_not_depend_on_the_other_rows(

@@ -1,0 +1,1 @@
+"""Libraries of molecules as files: `.csv`, `.smi`, `.sdf`, `.parquet`, plain or compressed."""

@@ -1,0 +1,130 @@
+"""Who scores the pieces of a library: this process, processes of this machine, or Ray."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from molmeta.errors import ConfigError
+from molmeta.libraries.base import Library
+from molmeta.registry import nearest
+from molmeta.screening.job import SHARD, Job, save_assays
+from molmeta.screening.reading import Ask
+from molmeta.screening.scoring import Scorer, Told
+from molmeta.screening.supervisor import Supervisor
+
+ENGINES = ("here", "local", "ray")
+AHEAD = 2  # pieces for each worker that are read ahead
+
+
+class Piece(NamedTuple):
+    """Some rows of a library that are scored together."""
+
+    number: int
+    rows: Sequence[Ask]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A library in pieces of `SHARD` rows, without those that are done; each pass reads it anew."""
+
+    library: Library
+    done: frozenset[int] = frozenset()
+
+    def __iter__(self) -> Iterator[Piece]:
+        rows = self.library.rows()
+        for number in count():
+            part = list(islice(rows, SHARD))
+            if not part:
+                return
+            if number not in self.done:
+                yield Piece(number, [Ask(row.text, row.status, row.reason) for row in part])
+
+
+Done = tuple[int, list[Told]]
+Engine = Callable[[Job, Path, Pieces, int], Iterator[Done]]
+
+
+def engine(name: str) -> Engine:
+    """An engine by name: of a job, a folder of its own, pieces, and a number of workers.
+
+    It yields what it has done, in any order.
+
+    `here` scores in this process, `local` in processes that are watched, `ray` on a cluster. All
+    give the same.
+
+    Raises
+    ------
+    ConfigError
+        There is no such engine.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"there is no engine '{name}'{nearest(name, ENGINES)}")
+    if name == "ray":
+        from molmeta.screening.ray_engine import on_ray
+
+        return on_ray
+    return here if name == "here" else local
+
+
+def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done]:
+    """In this process, piece by piece, on one thread: as workers do."""
+    scorer = Scorer(job.assays, job.library.kind)
+    for piece in pieces:
+        with one_thread():
+            told = scorer.score(piece.rows)
+        yield piece.number, told
+
+
+def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done]:
+    """In `workers` processes with one thread each, every one watched by a thread of this one."""
+    save_assays(job.assays, folder)
+    of_thread, every = threading.local(), []
+
+    def start() -> None:
+        of_thread.supervisor = supervisor_of(job, folder)
+        every.append(of_thread.supervisor)
+
+    def score(piece: Piece) -> Done:
+        return piece.number, of_thread.supervisor.score(piece.rows)
+
+    waiting: set[Future[Done]] = set()
+    with ThreadPoolExecutor(workers, initializer=start) as pool:
+        try:
+            for piece in pieces:
+                waiting.add(pool.submit(score, piece))
+                if len(waiting) >= AHEAD * workers:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    yield from (future.result() for future in done)
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        finally:
+            for future in waiting:
+                future.cancel()
+            for supervisor in every:
+                supervisor.close()
+
+
+def supervisor_of(job: Job, folder: Path) -> Supervisor:
+    """A watched worker for a job whose assays stand in a folder."""
+    return Supervisor(folder, job.library.kind, len(job.columns), job.device, job.stall)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,108 @@
+"""What is kept beside the output: the best of the ranking, and how well it found known actives."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from rdkit import Chem, DataStructs
+from rdkit.ML.Scoring.Scoring import CalcBEDROC
+
+from molmeta.errors import DataError
+from molmeta.identity import ecfp4_bits
+from molmeta.metrics import enrichment_factor, roc_auc
+
+CANDIDATES = 50  # rows for each hit that are held, for the filter to choose from
+ALPHA = 20.0  # of BEDROC: 80 % of it come from the best 8 % of the ranking
+FRACTIONS = (0.01, 0.05, 0.1)
+
+
+@dataclass
+class Best:
+    """The best rows by one score, of which no two are alike.
+
+    Attributes
+    ----------
+    most : int
+        Rows that are wanted.
+    alike : float
+        Tanimoto's similarity (ECFP4) that no two reach; 1 keeps all but the same.
+    """
+
+    most: int
+    alike: float = 0.7
+    _held: list[tuple[float, int, str, Sequence[Any]]] = field(default_factory=list)
+
+    def add(self, row: int, score: float, smiles: str, cells: Sequence[Any]) -> None:
+        """Look at a row; rows come in order, and of equal scores the earlier is better."""
+        if len(self._held) < CANDIDATES * self.most:
+            heapq.heappush(self._held, (score, -row, smiles, cells))
+        elif score > self._held[0][0]:
+            heapq.heapreplace(self._held, (score, -row, smiles, cells))
+
+    def rows(self) -> Iterator[tuple[float, Sequence[Any]]]:
+        """Score and cells, best first."""
+        taken: list[Any] = []
+        for score, _, smiles, cells in sorted(self._held, key=lambda e: e[:2], reverse=True):
+            if len(taken) == self.most:
+                return
+            mol = Chem.MolFromSmiles(smiles)
+            bits = None if mol is None else ecfp4_bits(mol)
+            if bits is None:
+                continue
+            if max(DataStructs.BulkTanimotoSimilarity(bits, taken), default=0.0) < self.alike:
+                taken.append(bits)
+                yield score, cells
+
+
+@dataclass
+class Labels:
+    """Known labels of a library's rows, with their scores."""
+
+    active: list[bool] = field(default_factory=list)
+    scores: list[np.ndarray] = field(default_factory=list)
+
+    def add(self, label: bool | None, scores: Sequence[float]) -> None:
+        """Look at a row; one without a label does not count."""
+        if label is not None:
+            self.active.append(label)
+            self.scores.append(np.asarray(scores, dtype=np.float32))
+
+    def told(self, names: Sequence[str]) -> list[str]:
+        """A line for each score: enrichment factors, BEDROC and ROC-AUC."""
+        active = np.array(self.active, dtype=np.int64)
+        if not 0 < active.sum() < len(active):
+            return [f"{len(active)} scored rows have a label, {active.sum()} of them active: no "
+                    "enrichment"]  # fmt: skip
+        lines = [f"{len(active)} scored rows have a label, {active.sum()} of them active"]
+        for name, score in zip(names, np.stack(self.scores).T, strict=True):
+            ranked = active[np.argsort(-score, kind="stable")]
+            bedroc = CalcBEDROC(ranked[:, None].tolist(), 0, ALPHA)
+            factors = ", ".join(
+                f"{enrichment_factor(active, score, f):.1f} in the best {f:.0%}" for f in FRACTIONS
+            )
+            area = roc_auc(active, score)
+            lines.append(
+                f"{name}: enrichment {factors}; BEDROC (α = 20) {bedroc:.3f}; ROC-AUC {area:.3f}"
+            )
+        return lines
+
+
+def label_of(cell: Any, where: str) -> bool | None:
+    """Whether a row is known as active; None where nothing is known.
+
+    Raises
+    ------
+    DataError
+        The label is neither 0 nor 1.
+    """
+    text = "" if cell is None else str(cell).strip().lower()
+    if text in ("", "nan", "none"):
+        return None
+    try:
+        return {0.0: False, 1.0: True}[float({"true": 1, "false": 0}.get(text, text))]
+    except (KeyError, ValueError):
+        raise DataError(f"{where}: the label is {cell!r}; give 1, 0 or nothing") from None

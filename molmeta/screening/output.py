@@ -1,0 +1,128 @@
+"""Write what was screened: as CSV, or as Parquet."""
+
+from __future__ import annotations
+
+import csv
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from molmeta.errors import DataError
+from molmeta.libraries.base import Library
+from molmeta.libraries.formats import suffix
+from molmeta.libraries.parquet import pyarrow_parquet
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+TEXTS = ("smiles", "status", "reason")  # added columns that hold no numbers
+
+
+class Sink(ABC):
+    """Takes rows, and writes them."""
+
+    @abstractmethod
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write some rows, each as wide as the header."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is left."""
+
+
+class CsvSink(Sink):
+    """CSV, with lines that end in one character; bytes that were no UTF-8 come out as they were.
+
+    Parameters
+    ----------
+    path : Path
+    header : sequence of str
+    neutralise : bool
+        Put an apostrophe before a text that a spreadsheet would run as a formula.
+    """
+
+    def __init__(self, path: Path, header: Sequence[str], *, neutralise: bool = False) -> None:
+        self.neutralise = neutralise
+        self.file = path.open("w", newline="", encoding="utf-8", errors="surrogateescape")
+        self.writer = csv.writer(self.file, lineterminator="\n")
+        self.write([header])
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write some rows."""
+        if self.neutralise:
+            rows = [[_neutral(cell) for cell in row] for row in rows]
+        self.writer.writerows(rows)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.file.close()
+
+
+class ParquetSink(Sink):
+    """Parquet: scores are numbers, the library's columns what they were, or texts."""
+
+    def __init__(self, path: Path, library: Library, added: Sequence[str]) -> None:
+        parquet = pyarrow_parquet()
+        import pyarrow
+
+        self.pyarrow = pyarrow
+        known = library.schema()
+        fields = list(known) if known is not None else [
+            pyarrow.field(name, pyarrow.string()) for name in library.header
+        ]  # fmt: skip
+        fields += [
+            pyarrow.field(name, pyarrow.string() if name in TEXTS else pyarrow.float64())
+            for name in added
+        ]
+        self.plain = known is None
+        self.schema = pyarrow.schema(fields)
+        self.numbers = {n for n, name in enumerate(added, len(library.header)) if name not in TEXTS}
+        self.writer = parquet.ParquetWriter(path, self.schema)
+
+    def write(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Write some rows, as one group."""
+        arrays = []
+        for n, (field, values) in enumerate(zip(self.schema, zip(*rows, strict=True), strict=True)):
+            if n in self.numbers:
+                values = [float(value) if value else None for value in values]
+            elif self.plain or n >= len(self.schema) - len(TEXTS):
+                values = [_valid(value) for value in values]
+            arrays.append(self.pyarrow.array(values, type=field.type))
+        self.writer.write_table(self.pyarrow.table(arrays, schema=self.schema))
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.writer.close()
+
+
+def open_sink(
+    path: Path, target: Path, library: Library, added: Sequence[str], *, neutralise: bool
+) -> Sink:
+    """What writes to `path` in the format of `target`, by the ending of its name."""
+    if suffix(target) == ".parquet":
+        return ParquetSink(path, library, added)
+    return CsvSink(path, [*library.header, *added], neutralise=neutralise)
+
+
+def check_format(output: Path) -> None:
+    """Raise `DataError`, if an output is neither CSV nor Parquet, or Parquet cannot be written."""
+    if suffix(output) not in (".csv", ".parquet") or suffix(output) != output.suffix.lower():
+        raise DataError(f"{output}: scores are written to .csv or .parquet")
+    if suffix(output) == ".parquet":
+        pyarrow_parquet()
+
+
+def _neutral(cell: Any) -> Any:
+    if not isinstance(cell, str) or not cell.startswith(FORMULA):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def _valid(value: Any) -> Any:
+    """Texts that Parquet takes: what was no UTF-8 is replaced."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

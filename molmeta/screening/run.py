@@ -1,0 +1,122 @@
+"""A screen from beginning to end: read, score, keep, and write when all is done."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from molmeta.errors import ConfigError, DataError
+from molmeta.files import check_output, locked
+from molmeta.libraries.formats import open_library
+from molmeta.models import AdaptedAssay
+from molmeta.registry import nearest
+from molmeta.screening.assembly import Assembly, Extras, Summary
+from molmeta.screening.engines import Engine, Pieces, engine
+from molmeta.screening.job import SHARD, Job
+from molmeta.screening.output import check_format
+from molmeta.screening.shards import Shards
+from molmeta.screening.supervisor import STALL
+
+
+def screen(
+    assays: AdaptedAssay | Sequence[AdaptedAssay],
+    library: str | Path,
+    output: str | Path,
+    *,
+    smiles_column: str = "smiles",
+    engine_name: str = "here",
+    workers: int = 1,
+    extras: Extras | None = None,
+    overwrite: bool = False,
+    stall: float = STALL,
+    progress: bool | None = None,
+) -> Summary:
+    """Score every row of a library.
+
+    The output has the library's columns and rows, in order, and `score` (the probability of being
+    active, or the predicted value; `score_<assay>` for each of several assays), `status` and
+    `reason`. A row that cannot be scored has an empty score. It appears when it is whole. Until
+    then, what is done is kept beside it in `.<output>.parts`: the same call goes on where it was
+    ended, however that was, and writes the same bytes.
+
+    Parameters
+    ----------
+    assays : AdaptedAssay or several
+        Of one model.
+    library : path
+        `.csv`, `.smi`, `.sdf` or `.parquet`; but for the last, also compressed (`.gz`, `.bz2`,
+        `.xz`). An SDF's output has `title`, its fields, and `smiles`.
+    output : path
+        `.csv` or `.parquet`.
+    engine_name : str
+        `here`: in this process, on one thread. `local`: in `workers` processes that are watched, so
+        that a row that kills or stalls its process is found and marked. `ray`: the same on a
+        cluster. All give the same bytes.
+    extras : Extras, optional
+        A file of hits, enrichment, and what is done to spreadsheet formulas.
+    overwrite : bool
+        Replace an output, and throw away what an unfinished run of another kind left.
+    stall : float
+        Seconds after which a process that does not answer for 1,024 rows is taken for stalled.
+
+    Raises
+    ------
+    DataError
+        The library cannot be read, lacks the column, or is the output; the output exists and
+        `overwrite` is not set; another run is at work on it, or left parts of something else.
+    """
+    assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
+    output, extras = Path(output), extras or Extras()
+    job = Job(assays, open_library(library, smiles_column), stall)
+    shards, identity = Shards(output), job.identity()
+    _check(job, output, extras, workers, overwrite=overwrite or shards.holds(identity))
+    run_engine, assembly = engine(engine_name), Assembly(job, extras)
+    assembly.check_labels()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(shards.lock, f"another run is at work on {output}"):
+            shards.open(identity, discard=overwrite)
+            _score(job, run_engine, shards, workers, progress)
+            summary = assembly.write(shards, output)
+            shards.remove()
+    except OSError as error:
+        raise DataError(
+            f"the screen into {output} was ended ({error}); put that right, for instance by making "
+            "room, and give the same command again: what is done is kept"
+        ) from error
+    shards.lock.unlink(missing_ok=True)
+    return summary
+
+
+def _score(
+    job: Job, run_engine: Engine, shards: Shards, workers: int, progress: bool | None
+) -> None:
+    """Score the pieces that are not done, and keep each."""
+    done = shards.done()
+    hidden = not (sys.stderr.isatty() if progress is None else progress)
+    with tqdm(unit=" molecules", disable=hidden, initial=len(done) * SHARD) as bar:
+        for number, told in run_engine(job, shards.assays, Pieces(job.library, done), workers):
+            shards.write(number, told)
+            bar.update(len(told))
+
+
+def _check(job: Job, output: Path, extras: Extras, workers: int, *, overwrite: bool) -> None:
+    library, header = job.library, job.library.header
+    check_format(output)
+    for path in filter(None, (output, extras.hits_path)):
+        check_output(path, [library.path], overwrite=overwrite)
+    if extras.hits_path == output:
+        raise DataError("the output and the file of hits are one; give two paths")
+    library.refuse_columns(job.columns)
+    if extras.label_column is not None and extras.label_column not in header:
+        raise DataError(
+            f"{library.path} has no column '{extras.label_column}'"
+            f"{nearest(extras.label_column, header)}"
+        )
+    if workers < 1 or extras.top < 1:
+        raise ConfigError("workers and top must be 1 or more")
+    if not 0 < extras.alike <= 1:
+        raise ConfigError(f"alike is {extras.alike}; it is a similarity, above 0 and up to 1")

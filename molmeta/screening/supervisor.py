@@ -1,0 +1,154 @@
+"""A worker process that is watched: a row that kills or stalls it is found, and marked."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from molmeta.errors import MolmetaError
+from molmeta.libraries.base import Kind
+from molmeta.models import CHUNK
+from molmeta.screening.reading import Ask
+from molmeta.screening.scoring import Told
+from molmeta.screening.worker import receive, send
+
+START = 300.0  # seconds that a worker may take to load the model
+STALL = 120.0  # seconds that a chunk may take
+SHORTEST = 10.0  # seconds that even one row may take
+
+
+class _Lost(Exception):
+    """The worker did not answer; says why, as a status and a reason."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class Supervisor:
+    """Scores rows in a process of its own, which is started anew when it is lost.
+
+    Parameters
+    ----------
+    folder : Path
+        What `job.save_assays` wrote.
+    kind : {"smiles", "molblock"}
+    columns : int
+        How many are added to a row.
+    device : str
+    stall : float
+        Seconds for a whole chunk; smaller pieces have less.
+    """
+
+    def __init__(
+        self, folder: Path, kind: Kind, columns: int, device: str = "cpu", stall: float = STALL
+    ) -> None:
+        self.folder, self.kind, self.columns = folder, kind, columns
+        self.device, self.stall = device, stall
+        self.process: subprocess.Popen[bytes] | None = None
+        self.answers: queue.Queue[Any] = queue.Queue()
+
+    def score(self, rows: Sequence[Ask]) -> list[Told]:
+        """The added columns of each row, chunk by chunk."""
+        starts = range(0, len(rows), CHUNK)
+        return [told for start in starts for told in self._chunk(rows[start : start + CHUNK])]
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()  # type: ignore[union-attr]
+            self.process = None
+
+    def _chunk(self, rows: Sequence[Ask]) -> list[Told]:
+        """All rows at once; or, if the worker is lost, all but those that it is lost on.
+
+        What a row's neighbours are, and so its score to the last bit, depends on the rows alone.
+        """
+        try:
+            return self._ask(rows)
+        except _Lost as lost:
+            bad = self._isolate(list(range(len(rows))), rows, lost)
+        good = [i for i in range(len(rows)) if i not in bad]
+        told = dict(zip(good, self._ask([rows[i] for i in good]) if good else [], strict=True))
+        return [told[i] if i in told else bad[i] for i in range(len(rows))]
+
+    def _isolate(self, places: list[int], rows: Sequence[Ask], lost: _Lost) -> dict[int, Told]:
+        """Of places on which the worker was lost together those on which it is lost alone."""
+        if len(places) == 1:
+            empty = [""] * (self.columns - 2)
+            return {places[0]: [*empty, lost.status, lost.reason]}
+        found: dict[int, Told] = {}
+        for part in (places[: len(places) // 2], places[len(places) // 2 :]):
+            try:
+                self._ask([rows[i] for i in part])
+            except _Lost as again:
+                found |= self._isolate(part, rows, again)
+        return found
+
+    def _ask(self, rows: Sequence[Ask]) -> list[Told]:
+        process = self._running()
+        assert process.stdin is not None
+        try:
+            send(process.stdin, rows)
+            return self._answer(process, max(SHORTEST, self.stall * len(rows) / CHUNK))
+        except BrokenPipeError:
+            raise self._died(process) from None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self.process is None:
+            self.process, self.answers = self._start(), queue.Queue()
+            reader = threading.Thread(
+                target=_listen, args=(self.process.stdout, self.answers), daemon=True
+            )
+            reader.start()
+            try:
+                self._answer(self.process, START)
+            except _Lost as lost:
+                raise MolmetaError(
+                    f"a worker cannot start: {lost.reason}; its own words stand above"
+                ) from None
+        return self.process
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        program = (sys.executable, "-c", "from molmeta.screening.worker import main; main()")
+        return subprocess.Popen(
+            [*program, str(self.folder), self.kind, self.device],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    def _answer(self, process: subprocess.Popen[bytes], seconds: float) -> Any:
+        try:
+            found = self.answers.get(timeout=seconds)
+        except queue.Empty:
+            self.close()
+            raise _Lost("stalled", f"no answer within {seconds:.0f} s") from None
+        if found is None:
+            raise self._died(process)
+        return found
+
+    def _died(self, process: subprocess.Popen[bytes]) -> _Lost:
+        code = process.wait()
+        self.close()
+        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return _Lost("crashed", f"the worker died on this molecule ({how})")
+
+
+def _listen(stream: IO[bytes], answers: queue.Queue[Any]) -> None:
+    """Hand on every message of a worker, and None when it is gone."""
+    with stream:
+        while (message := receive(stream)) is not None:
+            answers.put(message)
+    answers.put(None)
