@@ -59,7 +59,7 @@ def main() -> None:
     table = pd.DataFrame(rows)
     path = RESULTS / f"default-suggest{SUFFIX[args.part]}.csv"
     write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, args.data_path, path).encode())
+    write_atomic(path.with_suffix(".md"), page(table, args, path).encode())
     environment = path.with_name(f"{path.stem}.environment.json")
     write_atomic(environment, environment_json().encode())
     print(path.with_suffix(".md").read_text())
@@ -95,12 +95,12 @@ def one_round(base: BaseModel, assay: Assay, draw: int) -> Iterator[tuple[str, s
         yield strategy, "delta_auprc", delta_auprc(assay.active[kept], ranked)
 
 
-def page(table: pd.DataFrame, data: Path, path: Path) -> str:
+def page(table: pd.DataFrame, args: argparse.Namespace, path: Path) -> str:
     """Means over starts, then assays, and paired differences to chance."""
     lines = [
         f"# {path.stem}",
         "",
-        f"Made by `python benchmarks/default/suggest.py --data-path {data.name} --part {part}`.",
+        f"Made by `python benchmarks/default/suggest.py --data-path {args.data_path.name} --part {args.part}`.",
         "",
         f"{table['assay'].nunique()} assays that the shipped model never saw, {DRAWS} starts each; "
         f"{FIRST} measured, {BATCH} more chosen. Mean over starts, then assays; in brackets the "

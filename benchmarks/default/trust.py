@@ -60,7 +60,7 @@ def main() -> None:
     pooled = reliability(pd.concat(told))
     path = RESULTS / f"default-trust{SUFFIX[args.part]}.csv"
     write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, pooled, args.data_path, path).encode())
+    write_atomic(path.with_suffix(".md"), page(table, pooled, args, path).encode())
     environment = path.with_name(f"{path.stem}.environment.json")
     write_atomic(environment, environment_json().encode())
     print(path.with_suffix(".md").read_text())
@@ -148,12 +148,12 @@ def reliability(told: pd.DataFrame) -> pd.DataFrame:
     return pd.Series(rows).unstack()
 
 
-def page(table: pd.DataFrame, pooled: pd.DataFrame, data: Path, path: Path) -> str:
+def page(table: pd.DataFrame, pooled: pd.DataFrame, args: argparse.Namespace, path: Path) -> str:
     """Means over supports, then assays, with intervals over assays."""
     lines = [
         f"# {path.stem}",
         "",
-        f"Made by `python benchmarks/default/trust.py --data-path {data.name} --part {part}`.",
+        f"Made by `python benchmarks/default/trust.py --data-path {args.data_path.name} --part {args.part}`.",
         "",
         f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} "
         "supports of each size, calibrated on the support alone; mean over supports, then "
