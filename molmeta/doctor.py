@@ -276,7 +276,7 @@ def misfit(name: str, version: str, error: str) -> Finding:
     fix = f"pip uninstall -y {name}"
     if name == "torchvision":
         why = "transformers imports it where it is installed, and fails, and deepchem with it"
-        fix += f" (if you need it: install torchvision with {torch_as_it_is()} in one command, from one index)"
+        fix += f" (if you need it: pip install torchvision {torch_as_it_is()}, both from one index)"
     else:
         why = "torch-geometric imports it where it is installed, and warns or crashes"
     return Finding(name, text, why, fix)

@@ -60,6 +60,7 @@ class BaseModel:
                 f"assay {assay.name} has {len(assay)} usable measurements; 2 are the least, and 16 "
                 "or more are of use"
             )
+        assay = replace(assay, molecules=assay.molecules.alone_if_few())
         support = described(assay, described_by) if described_by else assay.examples()
         support = support.to(self.learner.device)
         built_for = self.experiment.model.target["kind"]
@@ -140,6 +141,7 @@ def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.nda
         raise MolmetaError(
             f"some assays are a {' and others a '.join(sorted(kinds))}; screen apart"
         )
+    molecules = molecules.alone_if_few()
     out = np.zeros((len(molecules), len(assays)))
     with torch.no_grad():
         for start in range(0, len(molecules), CHUNK):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 CHUNK = 2048  # molecules a process takes at once
+FEW = 10  # a view that is smaller than its store by more than this factor has few of it
 
 # the schema of the blocks: what encoders may rely on
 ATOM_SIZES = {  # feature of an atom: number of its categories
@@ -333,6 +334,14 @@ class Molecules:
     def apart(self) -> Molecules:
         """The same in a store of their own, without blocks: for few of a large store."""
         return Molecules(self.smiles)
+
+    def alone_if_few(self) -> Molecules:
+        """The same; apart, if they are few of a large store of which nothing is computed yet.
+
+        So that 32 molecules of a large table do not wait for the blocks of all.
+        """
+        few = FEW * len(self) < len(self._store.smiles) and not self._store.blocks
+        return self.apart() if few else self
 
     @staticmethod
     def stores(views: Sequence[Molecules]) -> list[Molecules]:

@@ -100,7 +100,8 @@ def page(table: pd.DataFrame, args: argparse.Namespace, path: Path) -> str:
     lines = [
         f"# {path.stem}",
         "",
-        f"Made by `python benchmarks/default/suggest.py --data-path {args.data_path.name} --part {args.part}`.",
+        f"Made by `python benchmarks/default/suggest.py --data-path {args.data_path.name} "
+        f"--part {args.part}`.",
         "",
         f"{table['assay'].nunique()} assays that the shipped model never saw, {DRAWS} starts each; "
         f"{FIRST} measured, {BATCH} more chosen. Mean over starts, then assays; in brackets the "

@@ -153,7 +153,8 @@ def page(table: pd.DataFrame, pooled: pd.DataFrame, args: argparse.Namespace, pa
     lines = [
         f"# {path.stem}",
         "",
-        f"Made by `python benchmarks/default/trust.py --data-path {args.data_path.name} --part {args.part}`.",
+        f"Made by `python benchmarks/default/trust.py --data-path {args.data_path.name} "
+        f"--part {args.part}`.",
         "",
         f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} "
         "supports of each size, calibrated on the support alone; mean over supports, then "

@@ -42,8 +42,8 @@ class Policy:
     max_atoms : int
         Molecules with more heavy atoms get the status "too large".
     elements : tuple of str
-        Symbols of the elements that the model knows; a molecule with another, such as a metal,
-        gets the status "element". Empty: any.
+        Symbols of the elements that the model knows, beside hydrogen; a molecule with another, such
+        as a metal, gets the status "element". Empty: any.
     radicals : {"keep", "refuse"}
         Whether a molecule with an unpaired electron gets the status "radical".
     """
@@ -136,23 +136,26 @@ class Standardiser:
             try:
                 mol = self._parent(mol)
             except (RuntimeError, ValueError) as error:
-                return Standardised("", "invalid", f"it cannot be standardised: {error}")
+                said = " ".join(str(error).split())
+                return Standardised("", "invalid", f"it cannot be standardised: {said}")
         if mol.GetNumHeavyAtoms() == 0:
             return Standardised("", "no atoms", "no heavy atom is left to describe")
         if mol.GetNumAtoms() > self.policy.max_atoms:
             return self._too_large(f"{mol.GetNumAtoms()} atoms")
-        return self._refused(mol) or (self._read_again(mol) if changed else mol)
+        found = self._read_again(mol) if changed else mol
+        return found if isinstance(found, Standardised) else self._refused(found) or found
 
     def _refused(self, mol: Chem.Mol) -> Standardised | None:
         """What the policy does not let through."""
         if self._elements:
-            others = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - self._elements)
+            found = {atom.GetSymbol() for atom in mol.GetAtoms()}
+            others = sorted(found - self._elements - {"H"})
             if others:
                 return Standardised("", "element", f"it has {', '.join(others)}")
         if self.policy.radicals == "refuse":
             unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
             if unpaired:
-                return Standardised("", "radical", f"it has {unpaired} unpaired electrons")
+                return Standardised("", "radical", f"unpaired electrons: {unpaired}")
         return None
 
     @staticmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from molmeta.errors import DataError
+from molmeta.registry import nearest
 
 Kind = Literal["smiles", "molblock"]
 LONGEST = 1 << 24  # characters of one record; a longer one is no molecule
@@ -72,3 +73,19 @@ class Library(ABC):
                 f"{self.path} has already a column '{taken[0]}', which the output adds; rename it "
                 "first"
             )
+
+
+def find_column(path: Path, header: Sequence[str], name: str) -> int:
+    """Where a column stands in a header.
+
+    Raises
+    ------
+    DataError
+        It has no such column, or two columns of one name.
+    """
+    if name not in header:
+        raise DataError(f"{path} has no column '{name}'{nearest(name, header)}")
+    twice = [one for one in header if header.count(one) > 1]
+    if twice:
+        raise DataError(f"{path} has two columns '{twice[0]}'; rename one")
+    return header.index(name)

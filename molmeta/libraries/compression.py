@@ -7,22 +7,37 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from molmeta.errors import DataError
 
-OPENERS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+COMPRESSED = (".gz", ".bz2", ".xz")  # endings of names
+UTF16 = "UTF-16; save it as UTF-8 (a spreadsheet calls it 'CSV UTF-8')"
 OTHERS = {
-    b"PK\x03\x04": "a zip file; unpack it first",
+    b"PK\x03\x04": "a zip or Excel file; unpack it, or save it as 'CSV UTF-8'",
     b"\x28\xb5\x2f\xfd": "compressed by zstd; unpack it first, or use gzip, bzip2 or xz",
-    b"\xff\xfe": "UTF-16; save it as 'CSV UTF-8'",
-    b"\xfe\xff": "UTF-16; save it as 'CSV UTF-8'",
+    b"\xff\xfe": UTF16,
+    b"\xfe\xff": UTF16,
 }
 DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
 LARGEST, RATIO = 1 << 30, 200  # bytes that anything may unpack to, and times its size
+MEMORY = 1 << 28  # bytes that xz may take; its highest setting takes a quarter of that
+HEAD, PIECE = 1 << 12, 1 << 18  # bytes that are looked at, and that are read at once
+CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
+
+
+@contextmanager
+def open_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
+    """The same as text of UTF-8; other bytes become surrogates, which are written as they were."""
+    with (
+        open_bytes(path) as file,
+        io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline) as text,
+    ):
+        yield text
 
 
 @contextmanager
@@ -37,22 +52,60 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     """
     if not path.is_file():
         raise DataError(f"there is no file {path}")
-    with path.open("rb") as file:
-        start = file.read(6)
-    for magic, what in OTHERS.items():
-        if start.startswith(magic):
-            raise DataError(f"{path} is {what}")
-    opener = next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
     try:
-        if opener is None:
-            with path.open("rb") as file:
+        with path.open("rb") as file:
+            start = file.peek(HEAD)[:HEAD]
+            opener = _opener(start)
+            if opener is None:
+                _check_start(path, start, packed=False)
                 yield file
-        else:
+                return
             most = max(LARGEST, RATIO * path.stat().st_size)
-            with opener(path, "rb") as unpacked, _Capped(unpacked, most, path) as file:  # type: ignore[arg-type]
-                yield io.BufferedReader(file, 1 << 18)
+            with opener(file) as source, _Capped(source, most, path) as capped:
+                unpacked = io.BufferedReader(capped, PIECE)
+                _check_start(path, unpacked.peek(HEAD)[:HEAD], packed=True)
+                yield unpacked
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})") from error
     except DAMAGE as error:
         raise DataError(f"{path} is truncated or damaged ({error}); get it again") from error
+
+
+class _Streams(io.RawIOBase):
+    """Streams of bzip2 or xz behind each other; `bz2.open` would end where the next is damaged."""
+
+    def __init__(
+        self, start: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], packed: IO[bytes]
+    ) -> None:
+        super().__init__()
+        self.start, self.packed = start, packed
+        self.stream, self.next = start(), b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read what fits into the buffer, or less."""
+        content = b""
+        while not content and self._has_more():
+            content = self.stream.decompress(self.next, len(buffer))
+            self.next = self.stream.unused_data
+        buffer[: len(content)] = content
+        return len(content)
+
+    def _has_more(self) -> bool:
+        if self.stream.eof:
+            while not self.next.lstrip(b"\0"):  # zeros may stand between the streams
+                self.next = self.packed.read(PIECE)
+                if not self.next:
+                    return False
+            self.stream, self.next = self.start(), self.next.lstrip(b"\0")
+        elif self.stream.needs_input:
+            self.next = self.packed.read(PIECE)
+            if not self.next:
+                raise EOFError("it ends too early")
+        return True
 
 
 class _Capped(io.RawIOBase):
@@ -72,8 +125,34 @@ class _Capped(io.RawIOBase):
         self.left -= len(content)
         if self.left < 0:
             raise DataError(
-                f"{self.path} unpacks to more than {self.most:,} bytes, {RATIO} times its size; if "
-                "it is no bomb, unpack it first"
+                f"{self.path} unpacks to more than {self.most:,} bytes, over {RATIO} times its "
+                "size; if it is no bomb, unpack it first"
             )
         buffer[: len(content)] = content
         return len(content)
+
+
+OPENERS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
+    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
+    b"BZh": partial(_Streams, bz2.BZ2Decompressor),  # type: ignore[dict-item]
+    b"\xfd7zXZ\x00": partial(
+        _Streams, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=MEMORY)
+    ),  # type: ignore[dict-item]
+}
+
+
+def _opener(start: bytes) -> Callable[[IO[bytes]], IO[bytes]] | None:
+    return next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
+
+
+def _check_start(path: Path, start: bytes, *, packed: bool) -> None:
+    """Raise `DataError` for what begins as no text does."""
+    for magic, what in OTHERS.items():
+        if start.startswith(magic):
+            raise DataError(f"{path} is {what}")
+    if b"\0" in start[:2]:
+        raise DataError(f"{path} is {UTF16}")
+    if packed and _opener(start):
+        raise DataError(f"{path} is compressed twice; unpack it once")
+    if path.suffix.lower() in COMPRESSED and start.translate(None, CONTROL) != start:
+        raise DataError(f"{path} is damaged: it is no text, nor begins as its name says")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from molmeta.errors import DataError
-from molmeta.libraries.base import LONGEST, Library, Row
-from molmeta.libraries.compression import open_bytes
-from molmeta.registry import nearest
+from molmeta.libraries.base import LONGEST, Library, Row, find_column
+from molmeta.libraries.compression import open_text
 
 csv.field_size_limit(2**31 - 1)  # a long cell is a row with a status, not the end
 
@@ -32,41 +30,32 @@ class CsvLibrary(Library):
 
     def __init__(self, path: Path, smiles_column: str = "smiles") -> None:
         self.path = path
-        with open_bytes(path) as file:
-            header = next(self._records(file), None)
-        if header is None:
-            raise DataError(f"{path} is empty; it needs a header line and rows")
-        if smiles_column not in header:
+        header = next(self._records(), None)
+        if not header:
             raise DataError(
-                f"{path} has no column '{smiles_column}'{nearest(smiles_column, header)}"
+                f"{path} is empty, or its first line is; it needs a header line and rows"
             )
-        twice = [name for name in header if header.count(name) > 1]
-        if twice:
-            raise DataError(f"{path} has two columns '{twice[0]}'; rename one")
-        self.header, self.column = header, header.index(smiles_column)
+        self.header, self.column = header, find_column(path, header, smiles_column)
 
     def rows(self) -> Iterator[Row]:
         """Every row; one with too few or too many cells has the status "malformed"."""
-        with open_bytes(self.path) as file:
-            records = self._records(file)
-            next(records)
-            for cells in records:
-                yield self._row(cells)
+        records = self._records()
+        next(records, None)
+        for cells in records:
+            yield self._row(cells)
 
-    def _records(self, file: IO[bytes]) -> Iterator[list[str]]:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        lines = _Lines(text, self.path)
-        reader = csv.reader(lines, strict=True)
-        try:
-            for record in reader:
-                lines.start_record()
-                yield record
-        except csv.Error as error:
-            raise DataError(
-                f"{self.path}, line {reader.line_num}: {error}; is a quote left open?"
-            ) from None
-        finally:
-            text.detach()
+    def _records(self) -> Iterator[list[str]]:
+        with open_text(self.path, newline="") as text:
+            lines = _Lines(text, self.path)
+            reader = csv.reader(lines, strict=True)
+            try:
+                for record in reader:
+                    lines.start_record(reader.line_num + 1)
+                    yield record
+            except csv.Error as error:
+                raise DataError(
+                    f"{self.path}, line {lines.first}: {error}; is a quote left open?"
+                ) from None
 
     def _row(self, cells: list[str]) -> Row:
         if len(cells) == len(self.header):
@@ -84,11 +73,11 @@ class _Lines:
     """Lines of a text, of which one record may not take more than `LONGEST` characters."""
 
     def __init__(self, text: IO[str], path: Path) -> None:
-        self.text, self.path, self.used = text, path, 0
+        self.text, self.path, self.used, self.first = text, path, 0, 1
 
-    def start_record(self) -> None:
-        """Count anew."""
-        self.used = 0
+    def start_record(self, first: int) -> None:
+        """Count anew: the next record begins in the line `first`."""
+        self.used, self.first = 0, first
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -98,8 +87,8 @@ class _Lines:
         self.used += len(line)
         if self.used > LONGEST:
             raise DataError(
-                f"{self.path} has a record of more than {LONGEST:,} characters; is a quote left "
-                "open, or is this no table?"
+                f"{self.path}, line {self.first}: a record of more than {LONGEST:,} characters; is "
+                "a quote left open, or is this no table?"
             )
         if not line:
             raise StopIteration

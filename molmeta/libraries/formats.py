@@ -7,12 +7,12 @@ from pathlib import Path
 
 from molmeta.errors import DataError
 from molmeta.libraries.base import Library
+from molmeta.libraries.compression import COMPRESSED
 from molmeta.libraries.csv_library import CsvLibrary
 from molmeta.libraries.parquet import ParquetLibrary
 from molmeta.libraries.sdf import SdfLibrary
 from molmeta.libraries.smi import SmiLibrary
 
-COMPRESSED = (".gz", ".bz2", ".xz")
 READERS: dict[str, Callable[[Path, str], Library]] = {
     ".csv": CsvLibrary,
     ".parquet": ParquetLibrary,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from molmeta.errors import DataError
-from molmeta.libraries.base import Library, Row
-from molmeta.registry import nearest
+from molmeta.libraries.base import Library, Row, find_column
 
-BATCH = 1024  # rows that are held at once
+BATCH, BUFFER = 1024, 1 << 20  # rows, and bytes of a column, that are held at once
+TEXTS = re.compile(r"(large_)?string(_view)?$|dictionary<values=(large_)?string|null$")
 
 
 def pyarrow_parquet() -> Any:
@@ -36,41 +38,50 @@ class ParquetLibrary(Library):
     Raises
     ------
     DataError
-        It is damaged, or has no such column.
+        It is damaged, has no such column or two of one name, or the column holds no texts.
     """
 
     def __init__(self, path: Path, smiles_column: str = "smiles") -> None:
-        self.path, self.smiles_column = path, smiles_column
+        self.path = path
         with self._open() as file:
             self._schema = file.schema_arrow
         self.header = list(self._schema.names)
-        if smiles_column not in self.header:
-            raise DataError(
-                f"{path} has no column '{smiles_column}'{nearest(smiles_column, self.header)}"
-            )
+        self.column = find_column(path, self.header, smiles_column)
+        kind = str(self._schema.types[self.column])
+        if not TEXTS.match(kind):
+            raise DataError(f"{path}: the column '{smiles_column}' holds {kind}, not texts")
 
     def schema(self) -> Any:
         """Arrow's types of the columns."""
         return self._schema
 
     def rows(self) -> Iterator[Row]:
-        """Every row."""
-        column = self.header.index(self.smiles_column)
-        with self._open() as file:
-            try:
-                for batch in file.iter_batches(batch_size=BATCH):
-                    columns = [values.to_pylist() for values in batch.columns]
-                    for cells in zip(*columns, strict=True):
-                        text = cells[column]
-                        yield Row(cells, text if isinstance(text, str) else "")
-            except OSError as error:
-                raise DataError(f"{self.path} is damaged ({error}); get it again") from error
+        """Every row; where there is no SMILES, the text is empty."""
+        with self._open() as file, self._told():
+            for batch in file.iter_batches(batch_size=BATCH):
+                columns = [values.to_pylist() for values in batch.columns]
+                for cells in zip(*columns, strict=True):
+                    yield Row(cells, cells[self.column] or "")
 
     def _open(self) -> Any:
         parquet = pyarrow_parquet()
         if not self.path.is_file():
             raise DataError(f"there is no file {self.path}")
+        with self._told():  # pre_buffer would keep the whole file
+            return parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever goes wrong in pyarrow, as `DataError`."""
         try:
-            return parquet.ParquetFile(self.path)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{self.path} is no whole Parquet file ({error})") from error
+            yield
+        except (
+            OSError,
+            ValueError,
+            OverflowError,
+            import_module("pyarrow").ArrowException,
+        ) as error:
+            said = " ".join(str(error).split())
+            raise DataError(
+                f"{self.path} is no whole Parquet file ({said}); get it again"
+            ) from error

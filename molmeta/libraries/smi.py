@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 from molmeta.libraries.base import LONGEST, Library, Row
-from molmeta.libraries.compression import open_bytes
+from molmeta.libraries.compression import open_text
 
 
 class SmiLibrary(Library):
@@ -16,33 +15,31 @@ class SmiLibrary(Library):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.header = ["smiles", "name"]
-        first = next(self._lines(), "")
-        self.titled = first.split(None, 1)[:1] in (["smiles"], ["SMILES"], ["Smiles"])
+        first = next(self._lines(), "").split(maxsplit=1)
+        self.titled = bool(first) and first[0].lower() == "smiles"
 
     def rows(self) -> Iterator[Row]:
         """Every line but a header; a blank one has the status "empty"."""
         lines = self._lines()
         if self.titled:
-            next(lines)
+            next(lines, None)
         for line in lines:
-            smiles, name = (*line.split(None, 1), "", "")[:2]
-            if len(line) > LONGEST:
-                yield Row(
-                    [smiles[:100], ""], "", "too large", f"a line of over {LONGEST:,} characters"
-                )
-            else:
-                yield Row([smiles, name.strip()], smiles)
+            yield self._row(line)
+
+    def _row(self, line: str) -> Row:
+        smiles, name = (*line.split(maxsplit=1), "", "")[:2]
+        if len(line) > LONGEST:
+            reason = f"a line of over {LONGEST:,} characters"
+            return Row([smiles[:100], ""], "", "too large", reason)
+        if not smiles:
+            return Row(["", ""], "", "empty", "the line is empty")
+        return Row([smiles, name.strip()], smiles)
 
     def _lines(self) -> Iterator[str]:
-        with open_bytes(self.path) as file:
-            text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape")
-            try:
-                while line := text.readline(LONGEST + 1):
-                    rest = line
-                    while len(rest) > LONGEST and not rest.endswith(
-                        "\n"
-                    ):  # pass over the rest of it
-                        rest = text.readline(LONGEST + 1)
-                    yield line
-            finally:
-                text.detach()
+        """Each line; of one that is too long, the beginning."""
+        with open_text(self.path) as text:
+            while line := text.readline(LONGEST + 1):
+                rest = line
+                while len(rest) > LONGEST and not rest.endswith("\n"):
+                    rest = text.readline(LONGEST + 1)
+                yield line

@@ -107,3 +107,12 @@ def test_pyg_graphs_have_every_bond_in_both_directions(molecules, pyg):
         assert all(attributes[a, b] == attributes[b, a] for a, b in edges)
         assert data.smiles == mol_smiles
         assert data.x.sum(1).eq(7).all()
+
+
+def test_few_of_a_large_store_do_not_wait_for_the_whole() -> None:
+    large = Molecules(["C" * n for n in range(1, 200)])
+    assert large[:10].alone_if_few().smiles == large[:10].smiles
+    assert len(Molecules.stores([large[:10].alone_if_few()])[0]) == 10
+    assert len(Molecules.stores([large[:50].alone_if_few()])[0]) == 199
+    large.compute("ecfp4")
+    assert len(Molecules.stores([large[:10].alone_if_few()])[0]) == 199

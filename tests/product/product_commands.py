@@ -19,10 +19,11 @@ def adapt_command(data: Path, model: Path | str, out: Path, *more: str) -> list[
 def screen_command(
     library: Path, model: Path | str, assay: Path, out: Path, *more: str
 ) -> list[str]:
-    """`molmeta screen` with the paths given."""
+    """`molmeta screen` with the paths given, in this process unless `more` says otherwise."""
     return [
         *("screen", "--test-path", str(library), "--model-path", str(model)),
-        *("--assay-path", str(assay), "--preds-path", str(out), "--device", "cpu", *more),
+        *("--assay-path", str(assay), "--preds-path", str(out), "--device", "cpu"),
+        *("--engine", "here", *more),
     ]
 
 
