@@ -9,7 +9,7 @@ demo: .venv/demo
 	$(BIN)/molmeta demo
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -15,7 +15,8 @@
 # # Screen a library: many molecules, several assays, nothing lost
 #
 # A screen is a batch job: a file of molecules in, the same file with scores out. It has to survive
-# bad rows, run in constant memory, and give the same answer when it is run again. This notebook does
+# bad rows, run in constant memory, go on after it was killed, and give the same bytes when it is run
+# again. This notebook does
 # with the command line what a script on a cluster would do.
 
 # %%
@@ -91,13 +92,14 @@ library.to_csv("library.csv", index=False)
 # %% [markdown]
 # ## Screen by all three in one pass
 #
-# Each molecule is read and encoded once, and scored by every assay.
+# Each molecule is read and encoded once, and scored by every assay. Two processes share the work, and
+# `hits.csv` gets the best 20 of each score, no two of them alike.
 
 # %%
 run(
     "molmeta screen --test-path library.csv --assay-path adapted/CHEMBL204_Ki.safetensors "
     "adapted/CHEMBL237_EC50.safetensors adapted/CHEMBL2971_Ki.safetensors "
-    "--preds-path scores.csv --overwrite"
+    "--preds-path scores.csv --hits-path hits.csv --top 20 --alike 0.6 --workers 2 --overwrite"
 )
 scores = pd.read_csv("scores.csv")
 scores.head(8)
@@ -109,6 +111,40 @@ scores.head(8)
 # %%
 assert scores["id"].tolist() == library["id"].tolist()
 scores["status"].value_counts()
+
+# %%
+hits = pd.read_csv("hits.csv")
+hits.groupby("by").head(3)[["rank", "by", "id", "smiles"]]
+
+# %% [markdown]
+# ## When it is killed
+#
+# Finished pieces are kept beside the output until that is whole. Here a process that writes its second
+# piece is ended by `kill -9`; the same command goes on, and the file is the same to the last byte.
+
+# %%
+from hashlib import sha256
+from pathlib import Path
+
+many = pd.concat([library] * (1 + 9000 // len(library)), ignore_index=True)
+many.to_csv("many.csv", index=False)
+command = "screen --test-path many.csv --assay-path adapted/CHEMBL204_Ki.safetensors --preds-path"
+run(f"molmeta {command} unbroken.csv --overwrite")
+
+killed = f"""
+import os, signal
+from molmeta.cli.main import main
+from molmeta.screening.shards import Shards
+
+write = Shards.write
+Shards.write = lambda self, n, rows: (write(self, n, rows), os.kill(os.getpid(), signal.SIGKILL))
+main("{command} broken.csv --engine here".split())
+"""
+print("exit code", subprocess.run([sys.executable, "-c", killed], check=False).returncode)
+print(Path("broken.csv").exists(), sorted(path.name for path in Path(".").glob(".broken*")))
+run(f"molmeta {command} broken.csv")
+digests = {sha256(Path(name).read_bytes()).hexdigest() for name in ("broken.csv", "unbroken.csv")}
+assert len(digests) == 1
 
 # %% [markdown]
 # ## Are the hits real?

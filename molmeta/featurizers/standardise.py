@@ -14,6 +14,7 @@ from molmeta.errors import ConfigError
 
 CHARGED = re.compile(r"\[[^\]]*[+-]")
 MAPPED = re.compile(r":\d+\]")
+FRAGMENTS = 100  # of which the largest is looked for, in a time that grows as their square
 
 Status = Literal[
     "ok",
@@ -36,7 +37,7 @@ class Policy:
     ----------
     fragments : {"largest", "keep", "refuse"}
         Keep the largest organic fragment of a salt or mixture, or all of it; or give it the status
-        "mixture".
+        "mixture". A mixture of more than 100 fragments has that status too, unless all are kept.
     neutralise : bool
         Take protons off or put them on until charges are gone where they can be.
     max_atoms : int
@@ -97,6 +98,8 @@ class Standardiser:
         self._largest = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
         self._uncharge = rdMolStandardize.Uncharger()
         self._elements = frozenset(self.policy.elements)
+        most = {"refuse": 1, "largest": FRAGMENTS, "keep": self.policy.max_atoms}
+        self._most_fragments = most[self.policy.fragments]
 
     def __call__(self, text: str) -> Standardised:
         """Standardise one SMILES."""
@@ -113,15 +116,9 @@ class Standardiser:
         As its canonical SMILES would be read, without writing that where nothing is to change.
         """
         smiles = text.strip()
-        if not smiles:
-            return Standardised("", "empty", "the SMILES is empty")
-        if len(smiles.split()) > 1:
-            return Standardised("", "trailing text", "the SMILES has text after a blank")
-        if len(smiles) > 20 * self.policy.max_atoms:
-            return self._too_large(f"{len(smiles)} characters")
-        if not (smiles.isascii() and smiles.isprintable()):
-            odd = next(char for char in smiles if not "!" <= char <= "~")
-            return Standardised("", "invalid", f"it has {odd!a}, which is in no SMILES")
+        wrong = self._wrong(smiles)
+        if wrong:
+            return wrong
         mol = _parse(smiles)
         if mol is None:
             return Standardised("", "invalid", "RDKit cannot read this SMILES")
@@ -130,8 +127,10 @@ class Standardiser:
         if mapped:  # numbers of atoms in a reaction, which are no part of a molecule
             for atom in mol.GetAtoms():
                 atom.SetAtomMapNum(0)
-        if "." in smiles and self.policy.fragments == "refuse" and len(Chem.GetMolFrags(mol)) > 1:
-            return Standardised("", "mixture", f"{len(Chem.GetMolFrags(mol))} fragments")
+        fragments = len(Chem.GetMolFrags(mol)) if "." in smiles else 1
+        if fragments > self._most_fragments:
+            allowed = self._most_fragments
+            return Standardised("", "mixture", f"{fragments} fragments; {allowed} allowed")
         if changed:
             try:
                 mol = self._parent(mol)
@@ -144,6 +143,19 @@ class Standardiser:
             return self._too_large(f"{mol.GetNumAtoms()} atoms")
         found = self._read_again(mol) if changed else mol
         return found if isinstance(found, Standardised) else self._refused(found) or found
+
+    def _wrong(self, smiles: str) -> Standardised | None:
+        """What can be told without reading it as a molecule."""
+        if not smiles:
+            return Standardised("", "empty", "the SMILES is empty")
+        if len(smiles.split()) > 1:
+            return Standardised("", "trailing text", "the SMILES has text after a blank")
+        if len(smiles) > 20 * self.policy.max_atoms:
+            return self._too_large(f"{len(smiles)} characters")
+        if not (smiles.isascii() and smiles.isprintable()):
+            odd = next(char for char in smiles if not "!" <= char <= "~")
+            return Standardised("", "invalid", f"it has {odd!a}, which is in no SMILES")
+        return None
 
     def _refused(self, mol: Chem.Mol) -> Standardised | None:
         """What the policy does not let through."""

@@ -24,6 +24,9 @@ FRACTIONS = (0.01, 0.05, 0.1)
 class Best:
     """The best rows by one score, of which no two are alike.
 
+    Chosen among the best `CANDIDATES` times as many different SMILES; where these are too much
+    alike, fewer are found.
+
     Attributes
     ----------
     most : int
@@ -35,13 +38,17 @@ class Best:
     most: int
     alike: float = 0.7
     _held: list[tuple[float, int, str, Sequence[Any]]] = field(default_factory=list)
+    _texts: set[str] = field(default_factory=set)
 
     def add(self, row: int, score: float, smiles: str, cells: Sequence[Any]) -> None:
         """Look at a row; rows come in order, and of equal scores the earlier is better."""
-        if len(self._held) < CANDIDATES * self.most:
-            heapq.heappush(self._held, (score, -row, smiles, cells))
-        elif score > self._held[0][0]:
-            heapq.heapreplace(self._held, (score, -row, smiles, cells))
+        full = len(self._held) == CANDIDATES * self.most
+        if (full and score <= self._held[0][0]) or smiles in self._texts:
+            return
+        if full:
+            self._texts.discard(heapq.heappop(self._held)[2])
+        heapq.heappush(self._held, (score, -row, smiles, cells))
+        self._texts.add(smiles)
 
     def rows(self) -> Iterator[tuple[float, Sequence[Any]]]:
         """Score and cells, best first."""

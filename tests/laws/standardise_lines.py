@@ -27,7 +27,8 @@ def main() -> None:
         assert isinstance(found, Standardised | Chem.Mol)
         first = one(text)
         assert first.status == "ok" if isinstance(found, Chem.Mol) else first == found
-        print(json.dumps([asdict(first), asdict(one(first.smiles))]), flush=True)
+        again = one(first.smiles) if first.status == "ok" else first
+        print(json.dumps([asdict(first), asdict(again)]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Libraries as files: a row out for each row of the file, in order, or one line that says why not."""
+"""Libraries as files: a row out for each row of the file, in order, or one line that says why."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import io
 import lzma
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pyarrow as pa
@@ -107,6 +107,7 @@ def test_a_plain_file_that_is_named_as_compressed(ending: str, tmp_path: Path) -
 def test_rows_can_be_left_before_the_end(ending: str, tmp_path: Path) -> None:
     library = opened(tmp_path, f"a{ending}.gz", gzip.compress(CONTENTS[ending].encode()))
     rows, again = library.rows(), library.rows()
+    assert isinstance(rows, Generator)
     first, other = next(rows), next(again)
     assert first == other
     rows.close()
@@ -146,7 +147,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_column_that_the_output_adds_is_refused(tmp_path: Path) -> None:
     library = opened(tmp_path, "a.csv", "smiles,status\nC,x\n")
     library.refuse_columns(["score"])
-    with pytest.raises(DataError, match="'status'.*rename"):
+    with pytest.raises(DataError, match=r"'status'.*rename"):
         library.refuse_columns(["score", "status"])
 
 
@@ -326,7 +327,7 @@ def test_csv_has_a_row_for_each_record_whatever_is_in_it(seed: int, tmp_path: Pa
             refused(tmp_path, "a.csv", text, "a.csv, line ", "quote")
             continue
         found = read(opened(tmp_path, "a.csv", text))
-        assert [row.cells for row in found] == [(row + ["", ""])[:2] for row in wanted]
+        assert [row.cells for row in found] == [[*row, "", ""][:2] for row in wanted]
         assert [row.status == "ok" for row in found] == [len(row) == 2 for row in wanted]
 
 
@@ -488,7 +489,9 @@ def test_sdf_may_end_as_it_likes(newline: str, end: str, tmp_path: Path) -> None
 
 
 def test_sdf_records_that_are_empty_keep_their_place(tmp_path: Path) -> None:
-    content = f"$$$$\n{block('C', 'a')}$$$$\n\n\n$$$$\n$$$$\n> <x>\n1\n\n$$$$\n{block('', 'b')}$$$$\n"
+    content = (
+        f"$$$$\n{block('C', 'a')}$$$$\n\n\n$$$$\n$$$$\n> <x>\n1\n\n$$$$\n{block('', 'b')}$$$$\n"
+    )
     rows = read(opened(tmp_path, "a.sdf", content))
     assert [row.status for row in rows] == ["empty", "ok", "empty", "empty", "empty", "ok"]
     assert [row.cells[1] for row in rows] == ["", "", "", "", "1", ""]
@@ -620,7 +623,7 @@ def test_parquet_that_is_damaged(tmp_path: Path) -> None:
 
 
 def test_parquet_with_flipped_bytes_is_told_or_read(tmp_path: Path) -> None:
-    """Parquet has no checksum that must be there: a letter may be another, but nothing is raised."""
+    """Parquet needs no checksum, so that a letter may be another; but nothing else is raised."""
     content = bytearray(table(tmp_path, smiles=SMILES, n=list(range(len(SMILES)))).read_bytes())
     for place in range(0, len(content), 1 + len(content) // 300):
         content[place] ^= 0x55
@@ -636,7 +639,7 @@ def test_parquet_texts_that_are_no_utf8_are_told(tmp_path: Path) -> None:
     array = pa.Array.from_buffers(
         pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\x02\0\0\0"), pa.py_buffer(b"C\xff")]
     )
-    with pytest.raises(DataError, match="no whole Parquet file.*utf-8"):
+    with pytest.raises(DataError, match=r"no whole Parquet file.*utf-8"):
         list(open_library(table(tmp_path, smiles=array)).rows())
 
 
