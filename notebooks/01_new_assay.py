@@ -18,7 +18,7 @@
 # them should you look at first, and how far can you believe the answer?
 #
 # We play it through with thrombin from ChEMBL, as if it were yours: the model that is shipped with
-# `molmeta` was trained on some 500 other assays and has seen neither this target nor these
+# `molmeta` was trained on some 350 other assays and has seen neither this target nor these
 # molecules. So at the end we can look up how well it went.
 
 # %%

@@ -1,7 +1,8 @@
 """Standardise SMILES one by one, in a process of its own: `python standardise_lines.py < asked`.
 
-Reads a policy and a list of SMILES as JSON. Writes a line for each: what became of it, and what
-becomes of that. One that takes longer than a minute ends the process.
+Reads policies and SMILES as JSON; each SMILES in turn is for the next policy. Writes a line for
+each: what became of it, and what becomes of that. One that takes longer than a minute ends the
+process.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import signal
 import sys
 from dataclasses import asdict
+from itertools import cycle
 
 from rdkit import Chem
 
@@ -19,9 +21,9 @@ MINUTE = 60
 
 
 def main() -> None:
-    policy, texts = json.load(sys.stdin)
-    one = Standardiser(Policy(**policy))
-    for text in texts:
+    policies, texts = json.load(sys.stdin)
+    standardisers = [Standardiser(Policy(**policy)) for policy in policies]
+    for text, one in zip(texts, cycle(standardisers), strict=False):
         signal.alarm(MINUTE)
         found = one.molecule(text)
         assert isinstance(found, Standardised | Chem.Mol)

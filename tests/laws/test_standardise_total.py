@@ -27,7 +27,7 @@ from molmeta.errors import ConfigError
 from molmeta.featurizers.standardise import FRAGMENTS, Policy, Standardiser, Status, standardise
 
 WORKER = Path(__file__).with_name("standardise_lines.py")
-PIECES, PIECE = 20, 5_500  # processes, and texts that each of them standardises
+PIECES, PIECE = 20, 5_500  # processes, and texts that each of them is given
 POLICIES = [
     Policy(),
     Policy(fragments="keep", neutralise=False),
@@ -62,6 +62,7 @@ TOKENS = {
     "control": ["\0", "\x01", "\x7f", "\x1b[0m", "\n", "\r", "\t", " ", "\xa0", "\x85", "\u2028"],
     "extensions": [" |$R1$|", "|^1:0|", " name", "{", "}", "&1", "'", '"', ",", ";", "!", "?"],
 }
+EDGES = ["", " ", "[H][H]", "*", "C.O", "[CH3]", "[Xe]", "C" * 30_000, "C(" * 5_000, "[" * 5_000]
 LEGAL = ["C", "C", "C", "N", "O", "S", "c1ccccc1", "[NH2+]", "C(=O)[O-]", "[C@H](F)", "[13CH2]"]
 BONDS = ("SINGLE", "DOUBLE", "TRIPLE", "AROMATIC")
 GEOMETRY = re.compile(r"@(SP|TB|OH)\d+")
@@ -137,17 +138,17 @@ def drawn(seed: int, mutations: list[str], known: list[str]) -> list[str]:
     tokens = [token for name in mutations for token in TOKENS.get(name, [])]
     kinds = [lambda: mutated(rng, some, mutations)] * 3
     kinds += [lambda: written(rng, LEGAL if rng.random() < 0.5 else LEGAL + tokens)]
-    return [rng.choice(kinds)() for _ in range(PIECE)]
+    return [text for text in EDGES for _ in POLICIES] + [rng.choice(kinds)() for _ in range(PIECE)]
 
 
-def answers(policy: Policy, texts: list[str]) -> list[list[dict[str, str]]]:
+def answers(texts: list[str]) -> list[list[dict[str, str]]]:
     """What became of each text, and of that again; the process must have outlived them all."""
-    asked = json.dumps([asdict(policy), texts])
+    asked = json.dumps([[asdict(policy) for policy in POLICIES], texts])
     done = subprocess.run([sys.executable, WORKER], input=asked, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     if done.returncode or len(lines) < len(texts):
         last = texts[len(lines)] if len(lines) < len(texts) else "none"
-        pytest.fail(f"{policy} on {last!r}: exit code {done.returncode} {done.stderr[-2000:]}")
+        pytest.fail(f"{last!r}: exit code {done.returncode} {done.stderr[-2000:]}")
     assert done.stderr == ""
     assert len(lines) == len(texts)
     return [json.loads(line) for line in lines]
@@ -199,19 +200,18 @@ def test_any_text_has_one_answer_that_stays(embedded: Assays) -> None:
     @settings(max_examples=PIECES, deadline=None, derandomize=True, phases=[Phase.generate])
     @given(
         seed=st.integers(0, 2**32),
-        policy=st.sampled_from(POLICIES),
         mutations=st.lists(st.sampled_from(sorted(MUTATIONS)), min_size=3, unique=True),
     )
-    def pieces(seed: int, policy: Policy, mutations: list[str]) -> None:
+    def pieces(seed: int, mutations: list[str]) -> None:
         texts = drawn(seed, mutations, known)
-        for text, (first, again) in zip(texts, answers(policy, texts), strict=True):
+        for text, (first, again) in zip(texts, answers(texts), strict=True):
             not_read[check(text, first, again)] += 1
             statuses[first["status"]] += 1
 
     pieces()
     assert statuses.total() >= 100_000
     assert set(statuses) == set(get_args(Status))
-    assert statuses["ok"] > 10_000
+    assert statuses["ok"] > 5_000
     assert not_read["stereo"] + not_read["aromatic"] <= statuses["ok"] / 1000
 
 
