@@ -107,6 +107,8 @@ def lookup(kind: str, name: str) -> Callable[..., Any]:
 
 def nearest(wanted: str, known: Sequence[str]) -> str:
     """'; did you mean …' with the closest known name, or the list of all."""
-    close = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
+    lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(wanted.lower(), lower, n=1, cutoff=0.5)
+    close = [lower[name] for name in found]
     listed = ", ".join(known)
     return f"; did you mean '{close[0]}'? There is: {listed}" if close else f"; there is: {listed}"

@@ -11,7 +11,9 @@ from molmeta.cli import options
 def arguments(verb: argparse.ArgumentParser) -> None:
     """Arguments of `molmeta report`."""
     options.one_assay(verb)
-    verb.add_argument("library", nargs="?", metavar="LIBRARY", help="molecules to rank (CSV)")
+    verb.add_argument(
+        "library", nargs="?", metavar="LIBRARY", help="molecules to rank (see `screen`)"
+    )
     verb.add_argument(
         "--library-smiles-column", default="smiles", metavar="NAME", help="of the library"
     )

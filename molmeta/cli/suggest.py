@@ -11,7 +11,7 @@ from molmeta.cli import options
 def arguments(verb: argparse.ArgumentParser) -> None:
     """Arguments of `molmeta suggest`."""
     options.one_assay(verb)
-    verb.add_argument("library", metavar="LIBRARY", help="the molecules to choose from (CSV)")
+    verb.add_argument("library", metavar="LIBRARY", help="molecules to choose from (see `screen`)")
     verb.add_argument(
         "--library-smiles-column", default="smiles", metavar="NAME", help="of the library"
     )

@@ -31,31 +31,37 @@ class CsvLibrary(Library):
     def __init__(self, path: Path, smiles_column: str = "smiles") -> None:
         self.path = path
         header = next(self._records(), None)
-        if not header:
+        if not header or isinstance(header, str):
             raise DataError(
-                f"{path} is empty, or its first line is; it needs a header line and rows"
+                f"{path} is empty, or its first line is no header; it needs a header line and rows"
             )
         self.header, self.column = header, find_column(path, header, smiles_column)
 
     def rows(self) -> Iterator[Row]:
-        """Every row; one with too few or too many cells has the status "malformed"."""
+        """Every row; one with a stray quote, too few or too many cells is "malformed"."""
         records = self._records()
         next(records, None)
         for cells in records:
-            yield self._row(cells)
+            yield self._stray(cells) if isinstance(cells, str) else self._row(cells)
 
-    def _records(self) -> Iterator[list[str]]:
+    def _records(self) -> Iterator[list[str] | str]:
+        """The cells of each record; of a line that is wrongly quoted, its text."""
         with open_text(self.path, newline="") as text:
             lines = _Lines(text, self.path)
             reader = csv.reader(lines, strict=True)
-            try:
-                for record in reader:
-                    lines.start_record(reader.line_num + 1)
-                    yield record
-            except csv.Error as error:
-                raise DataError(
-                    f"{self.path}, line {lines.first}: {error}; is a quote left open?"
-                ) from None
+            while True:
+                try:
+                    record: list[str] | str = next(reader)
+                except StopIteration:
+                    return
+                except csv.Error as error:
+                    record = lines.alone(error)
+                lines.start_record(reader.line_num + 1)
+                yield record
+
+    def _stray(self, line: str) -> Row:
+        reason = "a quote stands in a cell, where it must be doubled"
+        return Row([line, *[""] * (len(self.header) - 1)], "", "malformed", reason)
 
     def _row(self, cells: list[str]) -> Row:
         if len(cells) == len(self.header):
@@ -73,11 +79,26 @@ class _Lines:
     """Lines of a text, of which one record may not take more than `LONGEST` characters."""
 
     def __init__(self, text: IO[str], path: Path) -> None:
-        self.text, self.path, self.used, self.first = text, path, 0, 1
+        self.text, self.path = text, path
+        self.start_record(1)
 
     def start_record(self, first: int) -> None:
         """Count anew: the next record begins in the line `first`."""
-        self.used, self.first = 0, first
+        self.used, self.first, self.last, self.ended = 0, first, "", False
+
+    def alone(self, error: csv.Error) -> str:
+        """The line that could not be read, if no other was read with it.
+
+        Raises
+        ------
+        DataError
+            There were others: which of them belong together is not to be known.
+        """
+        if self.ended or self.used > len(self.last):
+            raise DataError(
+                f"{self.path}, line {self.first}: {error}; is a quote left open?"
+            ) from None
+        return self.last.rstrip("\r\n")
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -91,5 +112,7 @@ class _Lines:
                 "a quote left open, or is this no table?"
             )
         if not line:
+            self.ended = True
             raise StopIteration
+        self.last = line
         return line

@@ -117,7 +117,7 @@ class Assembly:
 
     def _look(self, place: int, row: Row, told: Told, cells: Sequence[Any]) -> None:
         self.summary.add(told[-2])
-        if told[-2] != "ok":
+        if told[-2] != "ok" or not (self.best or self.extras.label_column):
             return
         scores = [float(text) for text in told[self.first : -2]]
         smiles = told[0] if self.first else row.text

@@ -14,7 +14,7 @@ from molmeta.libraries.formats import suffix
 from molmeta.libraries.parquet import pyarrow_parquet
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-TEXTS = ("smiles", "status", "reason")  # added columns that hold no numbers
+TEXTS = ("standardised_smiles", "status", "reason")  # added columns that hold no numbers
 
 
 class Sink(ABC):

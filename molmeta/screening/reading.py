@@ -37,10 +37,17 @@ class MoleculeReader:
             return Standardised("", row.status, row.reason)  # type: ignore[arg-type]
         if self.kind == "smiles":
             return self.standardiser.molecule(row.text)
-        with rdBase.BlockLogs():
-            mol = Chem.MolFromMolBlock(row.text)
+        return self._of_block(row.text)
+
+    def _of_block(self, block: str) -> Chem.Mol | Standardised:
+        try:
+            with rdBase.BlockLogs():
+                mol = Chem.MolFromMolBlock(block)
+                smiles = "" if mol is None else Chem.MolToSmiles(mol)
+        except (RuntimeError, ValueError) as error:
+            return Standardised("", "invalid", f"RDKit cannot read this record: {error}")
         if mol is None:
             return Standardised("", "invalid", "RDKit cannot read this record")
         if not mol.GetNumAtoms():
             return Standardised("", "no atoms", "the record has no atoms")
-        return self.standardiser.molecule(Chem.MolToSmiles(mol))
+        return self.standardiser.molecule(smiles)

@@ -33,7 +33,7 @@ def added_columns(assays: Sequence[AdaptedAssay], kind: Kind) -> list[str]:
     names = [f"score_{assay.name}" for assay in assays] if len(assays) > 1 else ["score"]
     if len(set(names)) < len(names):
         raise MolmetaError(f"two of the assays have the same name: {', '.join(names)}")
-    smiles = ["smiles"] if kind == "molblock" else []
+    smiles = ["standardised_smiles"] if kind == "molblock" else []
     return [*smiles, *names, "status", "reason"]
 
 

@@ -61,7 +61,14 @@ def test_every_format_gives_the_same_scores(
     for name, one in found.items():
         assert one["score"].tolist() == first["score"].tolist(), name
     assert list(found["c.smi.gz"]) == ["smiles", "name", "score", "status", "reason"]
-    assert list(found["d.sdf"]) == ["title", "mass", "smiles", "score", "status", "reason"]
+    assert list(found["d.sdf"]) == [
+        "title",
+        "mass",
+        "standardised_smiles",
+        "score",
+        "status",
+        "reason",
+    ]
     assert found["d.sdf"]["title"].tolist() == names
 
 
