@@ -130,6 +130,11 @@ class Assay:
         return replace(decided, target=Regression(least_active), info=binary.info)
 
 
+def exact(assay: Assay) -> np.ndarray:
+    """Which measurements are values, and no bounds: `[n]`."""
+    return np.ones(len(assay), bool) if assay.censor is None else assay.censor == 0
+
+
 class Assays(Mapping[str, Assay]):
     """Assays by name, over one set of molecules.
 

@@ -195,7 +195,13 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         if pd.isna(labels).any():
             missing = [f"row {i}" for i in np.flatnonzero(pd.isna(labels))]
             raise MolmetaError(f"labels are missing: {listed(missing)}; leave these rows out")
-        classes, codes = np.unique(labels, return_inverse=True)
+        try:
+            classes, codes = np.unique(labels, return_inverse=True)
+        except TypeError:
+            kinds = sorted({type(one).__name__ for one in labels})
+            raise MolmetaError(
+                f"labels are of several kinds ({', '.join(kinds)}); give texts, or numbers"
+            ) from None
         if len(classes) == 1:
             raise OneClassSupport(
                 f"all {len(labels)} labels are {shown(classes[0])}; measured molecules of another "

@@ -11,7 +11,7 @@ from rdkit import Chem, DataStructs
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from molmeta import metrics
-from molmeta.assay import Assay, Assays
+from molmeta.assay import Assay, Assays, exact
 from molmeta.episode import Classification
 from molmeta.errors import OneClassSupport, TooFewMeasurements
 from molmeta.identity import ecfp4_bits, read
@@ -119,6 +119,8 @@ def similar_assays(base: BaseModel, assay: Assay, known: Assays) -> pd.DataFrame
         other = _part(one, own)
         if other is None:
             continue
+        if isinstance(assay.target, Classification) and not base.learner.serves_all_targets:
+            other = other.binarise()
         predicted = base.adapt(base.readable(other)).predict(assay.molecules)
         theirs = [ecfp4_bits(read(text)) for text in other.molecules.smiles]
         near = [max(DataStructs.BulkTanimotoSimilarity(bit, theirs)) for bit in bits]
@@ -149,7 +151,8 @@ def _agreement(assay: Assay, predicted: np.ndarray) -> tuple[float, float, float
 
     def measure(rows: np.ndarray) -> float:
         if not binary:
-            return metrics.spearman(assay.values[rows], predicted[rows])
+            known = rows[exact(assay)[rows]]
+            return metrics.spearman(assay.values[known], predicted[known])
         active = assay.active[rows]
         return metrics.roc_auc(active, predicted[rows]) if 0 < active.sum() < len(rows) else np.nan
 

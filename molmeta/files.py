@@ -48,6 +48,8 @@ def check_output(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> No
     for path in inputs:
         if output.exists() and path.exists() and output.samefile(path):
             raise DataError(f"{output} is an input of this command; give another output path")
+    if output.is_dir():
+        raise DataError(f"{output} is a folder; give the path of a file")
     if output.exists() and not overwrite:
         raise DataError(f"{output} exists; give another path, or --overwrite to replace it")
 

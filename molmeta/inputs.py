@@ -60,7 +60,8 @@ def column(values: Any, what: str) -> np.ndarray:
 
 def _odd(item: Any) -> bool:
     """Whether numpy would not leave an item of a list alone."""
-    return item is None or isinstance(item, Chem.Mol)
+    missing = item is None or item is pd.NA or (isinstance(item, float) and item != item)
+    return missing or isinstance(item, Chem.Mol)
 
 
 def read_values(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

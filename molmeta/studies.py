@@ -175,6 +175,8 @@ def run_jobs(
 
 def join(parts: Sequence[Results]) -> Results:
     """Results end to end."""
+    if not parts:
+        return Results(pd.DataFrame(), pd.DataFrame())
     return Results(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
 
 

@@ -78,12 +78,8 @@ def suggest(
     scores = _one_each(score, mols, "scores")
     prices = np.ones(len(mols)) if costs is None else _one_each(costs, mols, "costs")
     known, old = {Chem.MolToSmiles(mol) for mol in measured}, [ecfp4_bits(m) for m in measured]
-    ranked = np.argsort(-scores, kind="stable")
-    order = (
-        int(i)
-        for i in ranked[np.isfinite(scores[ranked])]
-        if Chem.MolToSmiles(mols[int(i)]) not in known
-    )
+    ranked = np.lexsort((prices, -scores))  # the best first, of equal ones the cheapest
+    order = _once((int(i) for i in ranked[np.isfinite(scores[ranked])]), mols, known)
     bits = cache(lambda i: ecfp4_bits(mols[int(i)]))
     if strategy == "diverse":
         order = _unlike(order, bits)
@@ -97,6 +93,16 @@ def suggest(
     if not rows and budget is not None:
         raise MolmetaError(f"the budget of {budget:g} buys none of the {len(mols)} molecules")
     return pd.DataFrame(rows, columns=["position", "score", "similarity", "cost"])
+
+
+def _once(order: Iterable[int], mols: Sequence[Chem.Mol], known: set[str]) -> Iterator[int]:
+    """Those that are not known, and of the same molecule in several rows the first."""
+    seen = set(known)
+    for position in order:
+        smiles = Chem.MolToSmiles(mols[position])
+        if smiles not in seen:
+            seen.add(smiles)
+            yield position
 
 
 def _unlike(order: Iterable[int], bits: Callable[[int], Any]) -> Iterator[int]:

@@ -7,6 +7,7 @@ every meta-batch, and all take the same step with the sum.
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from molmeta.distributed import (
     world_size,
 )
 from molmeta.episode import Episode
-from molmeta.errors import CheckpointError, ConfigError
+from molmeta.errors import CheckpointError, ConfigError, MolmetaError
 from molmeta.files import write_atomic
 from molmeta.learner import Embedded, Learner
 from molmeta.seeds import number
@@ -175,6 +176,11 @@ class MetaTrainer:
         if self.validate is not None:
             score = self.validate(self.learner.eval()) if rank() == 0 else 0.0
             row["score"] = broadcast(score)
+            if not math.isfinite(row["score"]):
+                raise MolmetaError(
+                    f"step {self.step}: the score of the validation tasks is {row['score']}, so "
+                    "that no weights can be chosen by it"
+                )
         best = max((past.get("score", 0.0) for past in self.history), default=float("-inf"))
         if self.validate is None or row["score"] > best:
             self.best = deepcopy(self.learner.state_dict())

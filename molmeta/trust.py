@@ -10,7 +10,7 @@ import pandas as pd
 from rdkit import Chem
 from scipy.special import expit
 
-from molmeta.assay import Assay
+from molmeta.assay import Assay, exact
 from molmeta.calibration import Conformal, ConformalInterval, VennAbers
 from molmeta.domain import Domain
 from molmeta.episode import Classification
@@ -19,6 +19,7 @@ from molmeta.molecules import Molecules
 from molmeta.seeds import generator
 
 FOLDS = 10
+LEAST = 3  # measurements that anything is calibrated on
 CONFIDENCE = 0.8
 TIES = 1e-6  # what the score may add to a probability, so that a ranking by either is the same
 
@@ -41,19 +42,19 @@ class Calibration:
 
     @classmethod
     def of(cls, base: BaseModel, assay: Assay) -> Calibration | None:
-        """By cross-validation; None where a class has one molecule, or the model reads none."""
+        """By cross-validation; None below 3 molecules or 2 of a class, and zero-shot."""
         if base.learner.described_by:
             return None
         binary = isinstance(assay.target, Classification)
-        if binary and min(np.bincount(assay.active, minlength=2)) < 2:
+        if len(assay) < LEAST or (binary and min(np.bincount(assay.active, minlength=2)) < 2):
             return None
         outputs = out_of_fold(base, assay)
         if binary:
             score = log_odds(outputs)
             return cls(VennAbers.fit(score, assay.active), Conformal.fit(score, assay.active))
-        exact = np.ones(len(assay), bool) if assay.censor is None else assay.censor == 0
-        mean, deviation = outputs[exact, 0], np.exp(outputs[exact, 1] / 2)
-        return cls(interval=ConformalInterval.fit(assay.values[exact], mean, deviation))
+        known = exact(assay)
+        mean, deviation = outputs[known, 0], np.exp(outputs[known, 1] / 2)
+        return cls(interval=ConformalInterval.fit(assay.values[known], mean, deviation))
 
 
 def log_odds(outputs: np.ndarray) -> np.ndarray:

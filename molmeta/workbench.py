@@ -16,9 +16,8 @@ from molmeta.curation import check_data
 from molmeta.datasets.table import Report, read_measurements, read_table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
-from molmeta.featurizers.standardise import Policy, Standardised
+from molmeta.featurizers.standardise import Policy, Standardised, Standardiser
 from molmeta.files import check_output, write_atomic
-from molmeta.identity import read
 from molmeta.libraries.formats import open_library
 from molmeta.models import BaseModel
 from molmeta.molecules import Molecules
@@ -95,7 +94,7 @@ def suggest_from(
     molecules = Molecules([row.smiles for row in good], mols)
     score = base.adapt(base.readable(assay)).predict(molecules)
     costs = None if cost_column is None else _costs(header, good, cost_column, library_path)
-    measured = [read(text) for text in assay.molecules.smiles]
+    measured = measured_molecules(read_measurements(data_path, **columns)[0], policy)
     batch = suggest(mols, score, measured, n, strategy=strategy, costs=costs, budget=budget)
     chosen = pd.DataFrame([good[i].cells for i in batch["position"]], columns=header)
     chosen.insert(0, "rank", np.arange(1, len(batch) + 1))
@@ -142,6 +141,7 @@ def report(
     )
     page = write_page(
         assay,
+        measured_molecules(smiles, policy),
         check,
         _compared(assay, base, repeats),
         base,
@@ -173,6 +173,13 @@ def read_library(
         else:
             out.append(LibraryRow(row.cells, Chem.MolToSmiles(found), "ok", "", found))
     return library.header, out
+
+
+def measured_molecules(smiles: pd.Series, policy: Policy) -> list[Chem.Mol]:
+    """Every molecule of a table, also one whose measurement says nothing at a threshold."""
+    one = Standardiser(policy)
+    found = (one.molecule(text) for text in dict.fromkeys(smiles))
+    return [mol for mol in found if not isinstance(mol, Standardised)]
 
 
 def _compared(assay: Assay, base: BaseModel, repeats: int) -> Comparison | None:

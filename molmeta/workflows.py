@@ -56,6 +56,7 @@ def adapt_table(
     report_path = assay_path.with_name(assay_path.name + ".report.csv")
     for path in paths:
         check_output(path, [Path(data_path)], overwrite=overwrite)
+    check_output(report_path, [Path(data_path)], overwrite=True)
     adapted = {path: base.adapt(assays[name]) for path, name in paths.items()}
     for path, one in adapted.items():
         save_assay(one, path)

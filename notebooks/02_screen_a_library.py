@@ -23,6 +23,8 @@
 import os
 import subprocess
 import sys
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -68,7 +70,7 @@ pd.DataFrame(rows).to_csv("assays.csv", index=False)
 
 # %%
 run("molmeta adapt --data-path assays.csv --assay-path adapted/ --regression --overwrite")
-print(sorted(os.listdir("adapted")))
+print(sorted(path.name for path in Path("adapted").iterdir()))
 
 # %% [markdown]
 # ## A library as one gets it
@@ -123,9 +125,6 @@ hits.groupby("by").head(3)[["rank", "by", "id", "smiles"]]
 # piece is ended by `kill -9`; the same command goes on, and the file is the same to the last byte.
 
 # %%
-from hashlib import sha256
-from pathlib import Path
-
 many = pd.concat([library] * (1 + 9000 // len(library)), ignore_index=True)
 many.to_csv("many.csv", index=False)
 command = "screen --test-path many.csv --assay-path adapted/CHEMBL204_Ki.safetensors --preds-path"
@@ -141,7 +140,7 @@ Shards.write = lambda self, n, rows: (write(self, n, rows), os.kill(os.getpid(),
 main("{command} broken.csv --engine here".split())
 """
 print("exit code", subprocess.run([sys.executable, "-c", killed], check=False).returncode)
-print(Path("broken.csv").exists(), sorted(path.name for path in Path(".").glob(".broken*")))
+print(Path("broken.csv").exists(), sorted(path.name for path in Path().glob(".broken*")))
 run(f"molmeta {command} broken.csv")
 digests = {sha256(Path(name).read_bytes()).hexdigest() for name in ("broken.csv", "unbroken.csv")}
 assert len(digests) == 1

@@ -13,6 +13,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     options.one_assay(verb)
     verb.add_argument("--repeats", type=int, default=5, metavar="N", help="of the 4 folds")
     verb.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
+    verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     options.compute(verb)
 
 
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> None:
 
     options.at_least_one("--repeats", args.repeats)
     if args.output:
-        check_output(args.output, [Path(args.data_path)], overwrite=True)
+        check_output(args.output, [Path(args.data_path)], overwrite=args.overwrite)
     found = compare_table(
         args.data_path,
         model_path=args.model_path,

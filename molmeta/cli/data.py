@@ -39,6 +39,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--rows-path", type=Path, metavar="CSV", help="write the rows that it is about"
     )
+    one.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     one.set_defaults(act=_check)
 
 
@@ -77,7 +78,7 @@ def _check(args: argparse.Namespace) -> None:
     from molmeta.files import check_output, write_atomic
 
     for path in filter(None, (args.output, args.rows_path)):
-        check_output(path, [Path(args.data_path)], overwrite=True)
+        check_output(path, [Path(args.data_path)], overwrite=args.overwrite)
     checks = check_data(
         *read_measurements(args.data_path, **options.columns(args)),
         threshold=options.threshold(args.threshold),

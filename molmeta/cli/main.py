@@ -55,9 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MolmetaError as error:
         print(f"molmeta: error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        return 141
+    except OSError as error:
+        print(f"molmeta: error: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("molmeta: stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 141
     return 0

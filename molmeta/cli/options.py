@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from molmeta.datasets.table import Table
 
 EMBEDDED = "embedded"
+MEDIAN = "median"
 DISJOINT = "molecule-disjoint"
 
 
@@ -53,7 +54,7 @@ def threshold_flag(verb: argparse._ActionsContainer) -> None:
     """Where active begins."""
     verb.add_argument(
         "--threshold",
-        default="median",
+        default=MEDIAN,
         metavar="X",
         help="a value at or above it is active; or 'median', each assay's own",
     )
@@ -157,6 +158,11 @@ def read_splits(args: argparse.Namespace) -> list[Split]:
     from molmeta.datasets.splits import HALVES, read_split, split_assays, split_molecules
 
     path = assay_path(args)
+    if args.threshold != MEDIAN and (path == EMBEDDED or args.split):
+        raise ConfigError(
+            f"--threshold {args.threshold} is for a table that models of the embedded assays are "
+            "tested on; assays of a split are active above their own medians"
+        )
     if path == EMBEDDED:
         if args.split:
             raise ConfigError("--split is for the assays of a file; give --data-path")
@@ -205,7 +211,7 @@ def threshold(text: str) -> float | str:
     ConfigError
         The text is neither.
     """
-    if text == "median":
+    if text == MEDIAN:
         return text
     try:
         value = float(text)

@@ -52,6 +52,13 @@ class DealtAssay:
         sides = [rng.permutation(np.flatnonzero(active == k)) for k in (0, 1)]
         return self.train[np.concatenate([sides[0][: size - ones], sides[1][:ones]])]
 
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether every part has both classes."""
+        parts = (self.train, self.validation, self.test)
+        shares = [self.assay.active[part].mean() if len(part) else 0.0 for part in parts]
+        return all(0 < share < 1 for share in shares)
+
     def sizes(self, support_sizes: Iterable[int]) -> list[int]:
         """The support sizes that its training part allows."""
         return [size for size in support_sizes if size <= len(self.train)]
@@ -124,7 +131,12 @@ def recreate(
     "target_class"): one that training assays have too; or else by `similarity_to_nearest`, of .3
     and more. Assays too small are left out: of validation those below `validation_size` + 32
     measurements, of the test those below 128 (or, if all supports are smaller, what the largest
-    needs).
+    needs); and those without both classes in every part.
+
+    Raises
+    ------
+    TooFewMeasurements
+        No assay is left to select by, or to be judged on.
 
     Differences from the paper
     --------------------------
@@ -140,10 +152,22 @@ def recreate(
     pretraining = [*split.train.values(), *split.validation.values()]
     smiles = sorted(set().union(*(assay.molecules.smiles for assay in pretraining)))
     held_out = rng.permutation(len(smiles))[: len(smiles) // 10]
+    validation = [deal(split.validation[name], [validation_size], seed=seed) for name in chosen]
+    test = [deal(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)]
+    validation, test = ([one for one in side if one.can_be_judged] for side in (validation, test))
+    for side, needed, name in (
+        (validation, validation_size + LEAST, "validation"),
+        (test, least, "test"),
+    ):
+        if not side:
+            raise TooFewMeasurements(
+                f"no {name} assay has {needed} measurements with enough of each class for every "
+                "part: give larger assays, or smaller supports"
+            )
     return Study(
         list(split.train.values()),
-        [deal(split.validation[name], [validation_size], seed=seed) for name in chosen],
-        [deal(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)],
+        validation,
+        test,
         pretraining,
         frozenset(smiles[i] for i in held_out),
     )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import pickle
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +19,10 @@ import numpy as np
 from molmeta.errors import DataError
 
 PLAIN_TYPE = re.compile(r"[biufSU]\d{1,6}|O8|\?")  # of numpy: numbers, texts, pointers
-DAMAGED = (EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError)
+DAMAGED = (
+    *(EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError),
+    *(struct.error, zlib.error),
+)
 
 
 class _Ndarray:

@@ -10,6 +10,7 @@ molecules are, for multi-task training. Molecules are graphs (there are no SMILE
 from __future__ import annotations
 
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def _chunks(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                         if file is not None:
                             where = f"{path}, {member.name}"
                             yield where, load_restricted(file, where)
-            except (tarfile.TarError, EOFError, OSError) as error:
+            except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
                 raise DataError(f"{path} is no whole archive ({error}); copy it again") from None
 
 

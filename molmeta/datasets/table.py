@@ -165,7 +165,13 @@ def table_from_rows(
     merged, conflicts = _merge(measured)
     bounds = int((measured["censor"] != 0).sum())
     report = Report(len(smiles), rejected, len(measured) - len(merged), conflicts, bounds)
-    return Table(assays_from_rows(merged[merged["action"] != "left out"]), report, policy)
+    kept = merged[merged["action"] != "left out"]
+    if kept.empty:
+        raise DataError(
+            f"{source}: every molecule was measured several times with results that disagree, so "
+            "nothing is left; decide between them first"
+        )
+    return Table(assays_from_rows(kept), report, policy)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from rdkit import Chem
 
 from molmeta.assay import Assay
 from molmeta.audit import known_molecules
@@ -19,7 +20,6 @@ from molmeta.curation import DataCheck
 from molmeta.datasets.chembl import load_embedded
 from molmeta.episode import Classification
 from molmeta.explanations import atom_contributions, draw_molecule, influences, similar_assays
-from molmeta.identity import read
 from molmeta.metrics import Interval
 from molmeta.models import BaseModel
 from molmeta.molecules import Molecules
@@ -54,6 +54,7 @@ class Wishes(NamedTuple):
 
 def write_page(
     assay: Assay,
+    measured: Sequence[Chem.Mol],
     check: DataCheck,
     comparison: Comparison | None,
     base: BaseModel,
@@ -66,8 +67,9 @@ def write_page(
 
     Parameters
     ----------
-    assay, check
-        What was measured, and what `curation` says of it.
+    assay, measured, check
+        What is learned from; every molecule that was measured, also one that says nothing at a
+        threshold; and what `curation` says of it.
     comparison : Comparison, optional
         Of models on the same measurements.
     base, model_path
@@ -81,7 +83,7 @@ def write_page(
     if binary:
         learned += f" ({int(assay.active.sum())} active)"
     verdict = comparison.recommendation() if comparison else "Models were not compared."
-    ranked = _library(trusted, base, assay, *library, wishes) if library else None
+    ranked = _library(trusted, base, assay, measured, *library, wishes) if library else None
     return Page(
         title=f"Assay {assay.name}",
         subtitle=f"{learned}; model {base.experiment.name}, {date.today():%d %B %Y}",
@@ -151,6 +153,7 @@ def _library(
     trusted: Trusted,
     base: BaseModel,
     assay: Assay,
+    known: Sequence[Chem.Mol],
     header: list[str],
     rows: Sequence[LibraryRow],
     wishes: Wishes,
@@ -160,13 +163,13 @@ def _library(
     found = trusted.assess([row.smiles for row in good], mols)
     main = "score" if "score" in found else "value"
     order = np.argsort(-found[main].to_numpy(), kind="stable") if len(found) else np.array([], int)
-    measured = set(assay.molecules.smiles)
-    known = sum(row.smiles in measured for row in good)
+    measured = {Chem.MolToSmiles(mol) for mol in known}
+    again = sum(row.smiles in measured for row in good)
     bad = pd.Series([row.status for row in rows if row.mol is None], dtype=object).value_counts()
     told = ", ".join(f"{n} {status}" for status, n in bad.items())
     summary = (
         f"{len(rows)} rows, {len(good)} ranked" + (f" ({told})" if told else "") + f"; the best "
-        f"{min(wishes.top, len(good))} are shown. {known} of them are among the measured molecules."
+        f"{min(wishes.top, len(good))} are shown. {again} of them are among the measured molecules."
     )
     if len(found):
         inside = 100 * float(found["inside"].mean())
@@ -181,7 +184,7 @@ def _library(
             for rank, i in enumerate(top, start=1)
         ],
         _explained(trusted, base, assay, [good[i] for i in top[: wishes.explained]], shown),
-        _suggested(good, found[main].to_numpy(), assay, wishes, shown),
+        _suggested(good, found[main].to_numpy(), known, wishes, shown),
     )
 
 
@@ -259,13 +262,12 @@ def _explained(
 def _suggested(
     rows: Sequence[LibraryRow],
     score: np.ndarray,
-    assay: Assay,
+    measured: Sequence[Chem.Mol],
     wishes: Wishes,
     shown: Sequence[int],
 ) -> Cards | None:
     if not wishes.suggested or not rows:
         return None
-    measured = [read(text) for text in assay.molecules.smiles]
     mols = [row.mol for row in rows]
     batch = suggest(mols, score, measured, wishes.suggested, strategy=wishes.strategy)
     cards = [
@@ -314,7 +316,11 @@ def _audit(model_path: Path | None, assay: Assay, rows: Sequence[LibraryRow]) ->
                 f"{int(known.sum())} of {len(smiles)} {name} were in the model's training data, in "
                 "other assays (same skeleton of atoms, whatever stereo)."
             )
-    return lines or ["This model learned from nothing but the measurements above."]
+    if lines:
+        return lines
+    if model_path is None:
+        return ["This model learned from nothing but the measurements above."]
+    return ["This model keeps no list of the molecules that it was trained on: not known."]
 
 
 def _card(base: BaseModel, model_path: Path | None) -> str:

@@ -10,6 +10,9 @@ import pytest
 from molmeta.config import experiment_names
 from molmeta.evaluation import COLUMNS, markdown, summarise
 from molmeta.image_studies import image_markdown
+from molmeta.metrics import bootstrap_interval
+from molmeta.reproduce.methods import COLUMNS as REPRODUCTION
+from molmeta.reproduce.report import LABELS
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -178,6 +181,29 @@ def test_what_the_readme_says_of_the_shipped_model_is_the_committed_result() -> 
     assert "\n".join(shipped_table()) in readme()
     assert "\n".join(promises()) in readme()
     assert "\n".join(lines_of("default-suggest")) in readme()
+
+
+def test_the_paper_run_again_is_summarised_as_written() -> None:
+    table = scores("nguyen2020-cpu")
+    assert list(table.columns) == REPRODUCTION
+    assert table["value"].between(0, 1).all()
+    assert table.groupby(["learner", "metric"]).size().nunique() == 1
+    page = (RESULTS / "nguyen2020-cpu.md").read_text("utf-8")
+    for group in ("in-distribution", "out-of-distribution"):
+        part = table[(table["group"] == group) & (table["metric"] == "auprc")]
+        for name in ("maml", "fine_tune_all", "random_forest"):
+            one = part[(part["learner"] == name) & (part["support_size"] == 16)]
+            interval = bootstrap_interval(one.groupby("task")["value"].mean())
+            assert f"| {LABELS[name]} | {interval.text('.3f')} |" in page
+    assert (RESULTS / "nguyen2020-cpu.png").exists()
+    assert (RESULTS / "nguyen2020-cpu.environment.json").exists()
+
+
+def test_what_the_readme_says_of_the_paper_is_the_committed_result() -> None:
+    lines = lines_of("nguyen2020-cpu")
+    told = [line for line in readme().splitlines() if line.startswith("| ") and line in lines]
+    assert sum(line.startswith("| random forest |") for line in told) == 2
+    assert sum(line.startswith("| MAML |") for line in told) == 2
 
 
 def test_the_speed_table_of_the_readme_is_the_committed_result() -> None:
