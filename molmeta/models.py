@@ -126,6 +126,16 @@ class AdaptedAssay:
         return torch.cat(parts).double().cpu().numpy() if parts else empty
 
 
+def check_together(assays: Sequence[AdaptedAssay]) -> None:
+    """Raise `MolmetaError`, if assays are not of one model, or not all classes or all values."""
+    if any(assay.base is not assays[0].base for assay in assays):
+        raise MolmetaError("the assays were adapted from different models; screen them one by one")
+    if len(kinds := {assay.target.kind for assay in assays}) > 1:
+        raise MolmetaError(
+            f"some assays are a {' and others a '.join(sorted(kinds))}; screen apart"
+        )
+
+
 def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.ndarray:
     """Scores `[n, assays]`; each molecule is encoded once.
 
@@ -134,13 +144,8 @@ def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.nda
     MolmetaError
         The assays are not of one base model.
     """
+    check_together(assays)
     base = assays[0].base
-    if any(assay.base is not base for assay in assays):
-        raise MolmetaError("the assays were adapted from different models; screen them one by one")
-    if len(kinds := {assay.target.kind for assay in assays}) > 1:
-        raise MolmetaError(
-            f"some assays are a {' and others a '.join(sorted(kinds))}; screen apart"
-        )
     molecules = molecules.alone_if_few()
     out = np.zeros((len(molecules), len(assays)))
     with torch.no_grad():

@@ -50,8 +50,11 @@ def run(args: argparse.Namespace) -> None:
     """Run `molmeta screen`."""
     from molmeta.checkpoints import from_pretrained, load_assay
     from molmeta.device import resolve
+    from molmeta.files import check_output
     from molmeta.screening import Extras, screen
 
+    for path in filter(None, (args.preds_path, args.hits_path)):
+        check_output(path, [Path(one) for one in args.assay_path], overwrite=True)
     base = from_pretrained(args.model_path, resolve(args.device))
     assays = [load_assay(path, base) for path in args.assay_path]
     summary = screen(
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> None:
         args.preds_path,
         smiles_column=args.smiles_columns,
         engine_name=args.engine,
-        workers=args.workers or _cores(),
+        workers=_cores() if args.workers is None else args.workers,
         extras=Extras(
             hits_path=args.hits_path,
             top=args.top,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
@@ -88,11 +91,12 @@ def cached(name: str) -> Path:
     """
     folder, source = cache_folder(), SOURCES[name]
     path, seen = folder / source.file, folder / f"{source.file}.sha256"
-    with locked(folder / f".{source.file}.lock", f"{path} is being downloaded", wait=True):
-        if not path.exists():
-            _download(name, path, source)
-        if not source.sha256 and not seen.exists():
-            write_atomic(seen, file_sha256(path).encode())
+    if not path.exists() or not (source.sha256 or seen.exists()):
+        with locked(folder / f".{source.file}.lock", f"{path} is being downloaded", wait=True):
+            if not path.exists():
+                _download(name, path, source)
+            if not source.sha256 and not seen.exists():
+                write_atomic(seen, file_sha256(path).encode())
     check_file(path, source.sha256 or seen.read_text(encoding="utf-8").strip())
     return path
 
@@ -120,14 +124,17 @@ def _download(name: str, path: Path, source: Source) -> None:
         )
     from deepchem.utils.data_utils import download_url
 
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    unfinished = f".{path.name}-"
+    for stale in path.parent.glob(f"{unfinished}*"):  # of a process that was killed
+        shutil.rmtree(stale, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=unfinished) as folder:
         part = Path(folder) / path.name
         try:
             download_url(url, folder, path.name)
             with gzip.open(part) as file:
                 while file.read(1 << 20):
                     pass
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error, HTTPException) as error:
             raise DataError(
                 f"{url} cannot be downloaded ({error}); get it by other means and give its path"
             ) from error

@@ -45,9 +45,12 @@ class Library(ABC):
         Names of its columns.
     kind : {"smiles", "molblock"}
         What `Row.text` is.
+    smiles_column : str
+        The column that `Row.text` is read from, where one chooses it.
     """
 
     kind: ClassVar[Kind] = "smiles"
+    smiles_column: str = ""
     path: Path
     header: list[str]
 

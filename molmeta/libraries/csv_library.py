@@ -14,6 +14,21 @@ from molmeta.libraries.compression import open_text
 csv.field_size_limit(2**31 - 1)  # a long cell is a row with a status, not the end
 
 
+class LineWriter:
+    """Writes CSV with lines that end in one character, quoting every cell that has a line's end.
+
+    Python's writer quotes a lone carriage return only where its own lines end in one.
+    """
+
+    def __init__(self, text: IO[str]) -> None:
+        self.text = text
+        self.rows = csv.writer(self, lineterminator="\r\n")
+
+    def write(self, line: str) -> None:
+        """Take a line of the writer."""
+        self.text.write(line[:-2] + "\n")
+
+
 class CsvLibrary(Library):
     """A CSV file with a header; bytes that are no UTF-8 are kept as they are.
 
@@ -36,6 +51,7 @@ class CsvLibrary(Library):
                 f"{path} is empty, or its first line is no header; it needs a header line and rows"
             )
         self.header, self.column = header, find_column(path, header, smiles_column)
+        self.smiles_column = smiles_column
 
     def rows(self) -> Iterator[Row]:
         """Every row; one with a stray quote, too few or too many cells is "malformed"."""

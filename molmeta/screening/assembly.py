@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
 
 from molmeta.errors import DataError
-from molmeta.files import replacing
+from molmeta.files import file_sha256, replacing
 from molmeta.libraries.base import Row
 from molmeta.screening.hits import Best, Labels, label_of
 from molmeta.screening.job import SHARD, Job
@@ -90,39 +89,44 @@ class Assembly:
 
     def write(self, shards: Shards, output: Path) -> Summary:
         """Write the hits, and last the output: where that is, all is."""
+        library, extras = self.job.library, self.extras
         with replacing(output) as part:
-            self._write_rows(shards, part, output)
-            if self.extras.hits_path is not None:
-                self._write_hits(self.extras.hits_path)
-        if self.extras.label_column is not None:
+            sink = open_sink(part, output, library, self.job.columns, neutralise=extras.neutralise)
+            try:
+                for place, some, told in self._pieces(shards):
+                    sink.write([[*row.cells, *more] for row, more in zip(some, told, strict=True)])
+                    for number, one in enumerate(zip(some, told, strict=True), start=place):
+                        self._look(number, *one)
+            finally:
+                sink.close()
+            if extras.hits_path is not None:
+                self._write_hits(shards, extras.hits_path)
+            if file_sha256(library.path) != shards.library_sha256:
+                raise DataError(f"{library.path} was changed while it was screened")
+        if extras.label_column is not None:
             self.summary.enrichment = self.labels.told(self.names)
         return self.summary
 
-    def _write_rows(self, shards: Shards, part: Path, output: Path) -> None:
-        library, neutralise = self.job.library, self.extras.neutralise
-        sink = open_sink(part, output, library, self.job.columns, neutralise=neutralise)
-        rows, number = library.rows(), 0
-        try:
-            while some := list(islice(rows, SHARD)):
-                told = shards.read(number)
-                if len(told) != len(some):
-                    raise DataError(f"{library.path} was changed while it was screened")
-                cells = [[*row.cells, *more] for row, more in zip(some, told, strict=True)]
-                sink.write(cells)
-                for place, one in enumerate(zip(some, told, cells, strict=True)):
-                    self._look(number * SHARD + place, *one)
-                number += 1
-        finally:
-            sink.close()
+    def _pieces(self, shards: Shards) -> Iterator[tuple[int, list[Row], list[Told]]]:
+        """Number of the first row, rows, and what was told of them; piece by piece."""
+        rows = self.job.library.rows()
+        for number in count():
+            some = list(islice(rows, SHARD))
+            if not some:
+                return
+            told = shards.read(number)
+            if len(told) != len(some):
+                raise DataError(f"{self.job.library.path} was changed while it was screened")
+            yield number * SHARD, some, told
 
-    def _look(self, place: int, row: Row, told: Told, cells: Sequence[Any]) -> None:
+    def _look(self, place: int, row: Row, told: Told) -> None:
         self.summary.add(told[-2])
         if told[-2] != "ok" or not (self.best or self.extras.label_column):
             return
         scores = [float(text) for text in told[self.first : -2]]
         smiles = told[0] if self.first else row.text
         for one, score in zip(self.best, scores, strict=False):
-            one.add(place, score, smiles, cells)
+            one.add(place, score, smiles)
         if self.extras.label_column is not None:
             self.labels.add(self._label(row, place), scores)
 
@@ -130,14 +134,20 @@ class Assembly:
         cell = row.cells[self.job.library.header.index(str(self.extras.label_column))]
         return label_of(cell, f"{self.job.library.path}, row {place + 1}")
 
-    def _write_hits(self, path: Path) -> None:
+    def _write_hits(self, shards: Shards, path: Path) -> None:
         """Rank, by which score, and the columns of the output; for each score in turn."""
-        header: list[Any] = ["rank", "by", *self.job.library.header, *self.job.columns]
+        chosen = [one.rows() for one in self.best]
+        wanted, cells = {row for rows in chosen for row in rows}, {}
+        for first, some, told in self._pieces(shards):
+            for place, (row, more) in enumerate(zip(some, told, strict=True), start=first):
+                if place in wanted:
+                    cells[place] = [*row.cells, *more]
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
+            header = ["rank", "by", *self.job.library.header, *self.job.columns]
             sink = CsvSink(part, header, neutralise=self.extras.neutralise)
-            for name, one in zip(self.names, self.best, strict=True):
-                rows = enumerate(one.rows(), start=1)
-                sink.write([[rank, name, *cells] for rank, (_, cells) in rows])
+            for name, rows in zip(self.names, chosen, strict=True):
+                sink.write([[rank, name, *cells[row]] for rank, row in enumerate(rows, start=1)])
             sink.close()
 
     def check_labels(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ class Pieces:
 
 
 Done = tuple[int, list[Told]]
-Engine = Callable[[Job, Path, Pieces, int], Iterator[Done]]
+Engine = Callable[[Job, Path, Pieces, int], Generator[Done]]
 
 
 def engine(name: str) -> Engine:
@@ -75,7 +75,7 @@ def engine(name: str) -> Engine:
     return here if name == "here" else local
 
 
-def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done]:
+def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
     """In this process, piece by piece, on one thread: as workers do."""
     scorer = Scorer(job.assays, job.library.kind)
     for piece in pieces:
@@ -84,7 +84,7 @@ def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done]
         yield piece.number, told
 
 
-def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done]:
+def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
     """In `workers` processes with one thread each, every one watched by a thread of this one."""
     save_assays(job.assays, folder)
     of_thread, every = threading.local(), []
@@ -111,7 +111,7 @@ def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done
             for future in waiting:
                 future.cancel()
             for supervisor in every:
-                supervisor.close()
+                supervisor.stop()
 
 
 def supervisor_of(job: Job, folder: Path) -> Supervisor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from molmeta.errors import DataError
 from molmeta.identity import ecfp4_bits
 from molmeta.metrics import enrichment_factor, roc_auc
 
-CANDIDATES = 50  # rows for each hit that are held, for the filter to choose from
+CANDIDATES = 20  # rows for each hit that are held, for the filter to choose from
 ALPHA = 20.0  # of BEDROC: 80 % of it come from the best 8 % of the ranking
 FRACTIONS = (0.01, 0.05, 0.1)
 
@@ -37,46 +38,46 @@ class Best:
 
     most: int
     alike: float = 0.7
-    _held: list[tuple[float, int, str, Sequence[Any]]] = field(default_factory=list)
+    _held: list[tuple[float, int, str]] = field(default_factory=list)
     _texts: set[str] = field(default_factory=set)
 
-    def add(self, row: int, score: float, smiles: str, cells: Sequence[Any]) -> None:
+    def add(self, row: int, score: float, smiles: str) -> None:
         """Look at a row; rows come in order, and of equal scores the earlier is better."""
         full = len(self._held) == CANDIDATES * self.most
         if (full and score <= self._held[0][0]) or smiles in self._texts:
             return
         if full:
             self._texts.discard(heapq.heappop(self._held)[2])
-        heapq.heappush(self._held, (score, -row, smiles, cells))
+        heapq.heappush(self._held, (score, -row, smiles))
         self._texts.add(smiles)
 
-    def rows(self) -> Iterator[tuple[float, Sequence[Any]]]:
-        """Score and cells, best first."""
+    def rows(self) -> list[int]:
+        """Numbers of the rows, the best first."""
         taken: list[Any] = []
-        for score, _, smiles, cells in sorted(self._held, key=lambda e: e[:2], reverse=True):
-            if len(taken) == self.most:
-                return
-            mol = Chem.MolFromSmiles(smiles)
-            bits = None if mol is None else ecfp4_bits(mol)
-            if bits is None:
+        found: list[int] = []
+        for _, row, smiles in sorted(self._held, reverse=True):
+            mol = Chem.MolFromSmiles(smiles) if len(found) < self.most else None
+            if mol is None:
                 continue
+            bits = ecfp4_bits(mol)
             if max(DataStructs.BulkTanimotoSimilarity(bits, taken), default=0.0) < self.alike:
                 taken.append(bits)
-                yield score, cells
+                found.append(-row)
+        return found
 
 
 @dataclass
 class Labels:
-    """Known labels of a library's rows, with their scores."""
+    """Known labels of a library's rows, with their scores: four bytes each."""
 
     active: list[bool] = field(default_factory=list)
-    scores: list[np.ndarray] = field(default_factory=list)
+    scores: array[float] = field(default_factory=lambda: array("f"))
 
     def add(self, label: bool | None, scores: Sequence[float]) -> None:
         """Look at a row; one without a label does not count."""
         if label is not None:
             self.active.append(label)
-            self.scores.append(np.asarray(scores, dtype=np.float32))
+            self.scores.extend(scores)
 
     def told(self, names: Sequence[str]) -> list[str]:
         """A line for each score: enrichment factors, BEDROC and ROC-AUC."""
@@ -85,7 +86,7 @@ class Labels:
             return [f"{len(active)} scored rows have a label, {active.sum()} of them active: no "
                     "enrichment"]  # fmt: skip
         lines = [f"{len(active)} scored rows have a label, {active.sum()} of them active"]
-        for name, score in zip(names, np.stack(self.scores).T, strict=True):
+        for name, score in zip(names, self._columns(len(names)), strict=True):
             ranked = active[np.argsort(-score, kind="stable")]
             bedroc = CalcBEDROC(ranked[:, None].tolist(), 0, ALPHA)
             factors = ", ".join(
@@ -96,6 +97,9 @@ class Labels:
                 f"{name}: enrichment {factors}; BEDROC (α = 20) {bedroc:.3f}; ROC-AUC {area:.3f}"
             )
         return lines
+
+    def _columns(self, width: int) -> np.ndarray:
+        return np.frombuffer(self.scores, np.float32).reshape(-1, width).T
 
 
 def label_of(cell: Any, where: str) -> bool | None:

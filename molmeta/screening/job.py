@@ -16,6 +16,7 @@ from molmeta.checkpoints import (
     save_pretrained,
     tensors_sha256,
 )
+from molmeta.episode import target_to_dict
 from molmeta.files import file_sha256
 from molmeta.libraries.base import Library
 from molmeta.models import CHUNK, AdaptedAssay
@@ -59,13 +60,19 @@ class Job:
             "rdkit": metadata.version("rdkit"),
             "library": file_sha256(self.library.path),
             "header": self.library.header,
+            "smiles column": self.library.smiles_column,
             "columns": self.columns,
             "kind": self.library.kind,
             "shard": SHARD,
             "chunk": CHUNK,
             "model": base.sha256,
             "experiment": base.experiment.to_dict(),
-            "assays": [[assay.name, tensors_sha256(assay.state)] for assay in self.assays],
+            "assays": [
+                [assay.name, tensors_sha256(assay.state), target_to_dict(assay.target)]
+                for assay in self.assays
+            ],
+            "torch": metadata.version("torch"),
+            "device": self.device,
         }
         return json.loads(json.dumps(identity))
 

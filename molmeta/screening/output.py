@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from molmeta.errors import DataError
 from molmeta.libraries.base import Library
+from molmeta.libraries.csv_library import LineWriter
 from molmeta.libraries.formats import suffix
 from molmeta.libraries.parquet import pyarrow_parquet
 
@@ -43,14 +43,14 @@ class CsvSink(Sink):
     def __init__(self, path: Path, header: Sequence[str], *, neutralise: bool = False) -> None:
         self.neutralise = neutralise
         self.file = path.open("w", newline="", encoding="utf-8", errors="surrogateescape")
-        self.writer = csv.writer(self.file, lineterminator="\n")
+        self.lines = LineWriter(self.file)
         self.write([header])
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:
         """Write some rows."""
         if self.neutralise:
             rows = [[_neutral(cell) for cell in row] for row in rows]
-        self.writer.writerows(rows)
+        self.lines.rows.writerows(rows)
 
     def close(self) -> None:
         """Write what is left."""

@@ -11,11 +11,13 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molmeta.errors import ConfigError
+from molmeta.errors import ConfigError, DataError, MolmetaError
+from molmeta.files import file_sha256
 from molmeta.libraries.base import Kind
 from molmeta.screening.job import Job, save_assays
 from molmeta.screening.reading import Ask
@@ -30,34 +32,41 @@ ADDRESS = "RAY_ADDRESS"
 
 def on_ray(
     job: Job, folder: Path, pieces: Pieces, workers: int
-) -> Iterator[tuple[int, list[Told]]]:
+) -> Generator[tuple[int, list[Told]]]:
     """On Ray; `RAY_ADDRESS` names a cluster, without it one is started on this machine.
 
-    On a cluster all nodes need `molmeta` and see the library under the same path. A CPU is left to
-    the task that reads: where actors have them all, nothing moves.
+    On a cluster all nodes need `molmeta` and see the library under the same path. The task that
+    reads asks for no CPU: where actors have them all, nothing would move.
 
     Raises
     ------
     ConfigError
         Ray is not installed.
+    MolmetaError
+        Something went wrong on the cluster.
     """
     try:
         import ray
         import ray.data
+        import ray.exceptions
     except ImportError:
         raise ConfigError(
             'the engine ray needs Ray, which is not installed: pip install "molmeta[ray]"'
         ) from None
     started = not ray.is_initialized()
     if started:
+        address = os.environ.get(ADDRESS, "local")
         ray.init(
-            num_cpus=None if os.environ.get(ADDRESS) else workers + 1,
+            address=address,
+            num_cpus=workers if address == "local" else None,
             include_dashboard=False,
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
     try:
         yield from _run(ray, job, folder, pieces, workers)
+    except ray.exceptions.RayError as error:
+        raise _cause(error) from error
     finally:
         if started:
             ray.shutdown()
@@ -68,29 +77,61 @@ def _run(
 ) -> Iterator[tuple[int, list[Told]]]:
     save_assays(job.assays, folder)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.target_max_block_size = 1  # a piece is handed on when it is read, not with others
+    pieces.library.path = pieces.library.path.resolve()  # other processes stand in other folders
+    workers = max(1, min(workers, int(ray.cluster_resources().get("CPU", 1))))
     names = (path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): path.read_bytes() for path in names}
-    scored = ray.data.read_datasource(_source(pieces), override_num_blocks=1).map_batches(
-        _Actor,
-        batch_size=1,
-        concurrency=workers,
-        num_cpus=1,
-        fn_constructor_args=(files, job.library.kind, len(job.columns), job.device, job.stall),
-    )
-    for row in scored.iter_rows():
-        yield int(row["number"]), json.loads(row["told"])
+    with _one_piece_a_block(ray.data.DataContext.get_current()):
+        scored = ray.data.read_datasource(
+            _source(pieces, file_sha256(pieces.library.path)),
+            override_num_blocks=1,
+            ray_remote_args={"num_cpus": 0},
+        ).map_batches(
+            _Actor,
+            batch_size=1,
+            concurrency=workers,
+            num_cpus=1,
+            num_gpus=1 if job.device.startswith("cuda") else None,
+            fn_constructor_args=(files, job.library.kind, len(job.columns), job.device, job.stall),
+        )
+        for row in scored.iter_rows():
+            yield int(row["number"]), json.loads(row["told"])
 
 
-def _source(pieces: Pieces) -> Any:
+@contextmanager
+def _one_piece_a_block(context: Any) -> Iterator[None]:
+    """Ray hands a piece on when it is read, not with others, and shows no bars."""
+    settings = {"enable_progress_bars": False, "target_max_block_size": 1}
+    before = {name: getattr(context, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            setattr(context, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            setattr(context, name, value)
+
+
+def _cause(error: BaseException) -> MolmetaError:
+    """What went wrong on the cluster, in a line."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, MolmetaError):
+            return MolmetaError(str(found).splitlines()[0])
+        found = getattr(found, "cause", None) or found.__cause__
+    lines = str(error).strip().splitlines()
+    return MolmetaError(f"Ray failed: {lines[-1] if lines else type(error).__name__}")
+
+
+def _source(pieces: Pieces, sha256: str) -> Any:
     """The library as a datasource of Ray Data: one task, a row for each piece."""
     import pyarrow
     from ray.data.block import BlockMetadata
     from ray.data.datasource import Datasource, ReadTask
 
     def read() -> Iterator[Any]:
+        if file_sha256(pieces.library.path) != sha256:
+            raise DataError(f"{pieces.library.path} is another file on this node of the cluster")
         for piece in pieces:
             rows = json.dumps(piece.rows)
             yield pyarrow.table({"number": [piece.number], "rows": [rows]})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from tqdm import tqdm
@@ -11,7 +12,7 @@ from tqdm import tqdm
 from molmeta.errors import ConfigError, DataError
 from molmeta.files import check_output, locked
 from molmeta.libraries.formats import open_library
-from molmeta.models import AdaptedAssay
+from molmeta.models import AdaptedAssay, check_together
 from molmeta.registry import nearest
 from molmeta.screening.assembly import Assembly, Extras, Summary
 from molmeta.screening.engines import Engine, Pieces, engine
@@ -72,14 +73,14 @@ def screen(
     assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
     output, extras = Path(output), extras or Extras()
     job = Job(assays, open_library(library, smiles_column), stall)
-    shards, identity = Shards(output), job.identity()
-    _check(job, output, extras, workers, overwrite=overwrite or shards.holds(identity))
+    _check(job, output, extras, workers)
     run_engine, assembly = engine(engine_name), Assembly(job, extras)
     assembly.check_labels()
-    output.parent.mkdir(parents=True, exist_ok=True)
+    shards = Shards(output)
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         with locked(shards.lock, f"another run is at work on {output}"):
-            shards.open(identity, discard=overwrite)
+            _begin(job, shards, extras, overwrite=overwrite)
             _score(job, run_engine, shards, workers, progress)
             summary = assembly.write(shards, output)
             shards.remove()
@@ -88,8 +89,20 @@ def screen(
             f"the screen into {output} was ended ({error}); put that right, for instance by making "
             "room, and give the same command again: what is done is kept"
         ) from error
-    shards.lock.unlink(missing_ok=True)
+    finally:
+        if not shards.folder.exists():
+            shards.lock.unlink(missing_ok=True)
     return summary
+
+
+def _begin(job: Job, shards: Shards, extras: Extras, *, overwrite: bool) -> None:
+    """Refuse what would be lost unasked; what the run itself left unfinished is not."""
+    identity, hits, inputs = job.identity(), extras.hits_path, [job.library.path]
+    ours = shards.holds(identity)
+    check_output(shards.output, inputs, overwrite=overwrite or ours)
+    if hits is not None:
+        check_output(hits, inputs, overwrite=overwrite or (ours and shards.promised(hits)))
+    shards.open(identity, hits, discard=overwrite)
 
 
 def _score(
@@ -99,17 +112,20 @@ def _score(
     done = shards.done()
     hidden = not (sys.stderr.isatty() if progress is None else progress)
     with tqdm(unit=" molecules", disable=hidden, initial=len(done) * SHARD) as bar:
-        for number, told in run_engine(job, shards.assays, Pieces(job.library, done), workers):
-            shards.write(number, told)
-            bar.update(len(told))
+        pieces = Pieces(job.library, done)
+        with closing(run_engine(job, shards.assays, pieces, workers)) as scored:
+            for number, told in scored:
+                shards.write(number, told)
+                bar.update(len(told))
 
 
-def _check(job: Job, output: Path, extras: Extras, workers: int, *, overwrite: bool) -> None:
-    library, header = job.library, job.library.header
+def _check(job: Job, output: Path, extras: Extras, workers: int) -> None:
+    library, header, hits = job.library, job.library.header, extras.hits_path
+    check_together(job.assays)
     check_format(output)
-    for path in filter(None, (output, extras.hits_path)):
-        check_output(path, [library.path], overwrite=overwrite)
-    if extras.hits_path == output:
+    if hits is not None and hits.suffix.lower() != ".csv":
+        raise DataError(f"{hits}: hits are written to .csv")
+    if hits is not None and hits.resolve() == output.resolve():
         raise DataError("the output and the file of hits are one; give two paths")
     library.refuse_columns(job.columns)
     if extras.label_column is not None and extras.label_column not in header:
@@ -121,3 +137,5 @@ def _check(job: Job, output: Path, extras: Extras, workers: int, *, overwrite: b
         raise ConfigError("workers and top must be 1 or more")
     if not 0 < extras.alike <= 1:
         raise ConfigError(f"alike is {extras.alike}; it is a similarity, above 0 and up to 1")
+    if not 0 < job.stall < float("inf"):
+        raise ConfigError(f"stall is {job.stall}; it is a number of seconds, above 0")

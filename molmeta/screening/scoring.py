@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
@@ -77,8 +78,9 @@ class Scorer:
         smiles = [Chem.MolToSmiles(mol) for mol in mols]
         scores, failures = self._scores(smiles, mols)
         for place, text, values, reason in zip(usable, smiles, scores, failures, strict=True):
-            if reason:
-                out[place] = self.failed(rows[place], "failed", reason)
+            if reason or not np.isfinite(values).all():
+                why = reason or "a score is not finite"
+                out[place] = self.failed(rows[place], "failed", why)
             else:
                 shown = [text] if self.kind == "molblock" else []
                 out[place] = [*shown, *map(DIGITS.format, values), "ok", ""]
@@ -90,6 +92,8 @@ class Scorer:
             return np.empty((0, len(self.assays))), []
         try:
             return score_assays(self.assays, Molecules(smiles, mols)), [""] * len(smiles)
+        except torch.OutOfMemoryError:
+            raise
         except (MolmetaError, RuntimeError, ValueError) as error:
             if len(smiles) == 1:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__

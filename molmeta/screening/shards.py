@@ -14,9 +14,10 @@ from typing import Any
 
 from molmeta.errors import DataError
 from molmeta.files import write_atomic
+from molmeta.libraries.csv_library import LineWriter
 from molmeta.screening.scoring import Told
 
-MANIFEST = "manifest.json"
+MANIFEST, HITS = "manifest.json", "hits-path"
 
 
 class Shards:
@@ -28,7 +29,7 @@ class Shards:
     """
 
     def __init__(self, output: Path) -> None:
-        self.output = output
+        self.output, self.library_sha256 = output, ""
         self.folder = output.with_name(f".{output.name}.parts")
 
     @property
@@ -45,7 +46,12 @@ class Shards:
         """Whether a run of just this was begun here and not finished."""
         return self._manifest() == identity
 
-    def open(self, identity: dict[str, Any], *, discard: bool) -> None:
+    def promised(self, hits: Path | None) -> bool:
+        """Whether the run that was begun here is to write this file of hits, and nobody else."""
+        path = self.folder / HITS
+        return path.is_file() and path.read_text(encoding="utf-8") == str(hits)
+
+    def open(self, identity: dict[str, Any], hits: Path | None, *, discard: bool) -> None:
         """Begin, or go on with what is there.
 
         Parameters
@@ -58,10 +64,13 @@ class Shards:
         DataError
             There are pieces of another run, and they may not.
         """
-        for stale in self.output.parent.glob(f".{escape(self.output.name)}.*.part"):
-            stale.unlink(missing_ok=True)  # of a run that was killed as it wrote
+        for path in filter(None, (self.output, hits)):
+            for stale in path.parent.glob(f".{escape(path.name)}.*.part"):
+                stale.unlink(missing_ok=True)  # of a run that was killed as it wrote
+        self.library_sha256 = identity["library"]
         found = self._manifest()
         if found == identity:
+            write_atomic(self.folder / HITS, str(hits).encode())
             return
         if found is not None and not discard:
             changed = [key for key in identity if found.get(key) != identity[key]]
@@ -70,6 +79,7 @@ class Shards:
                 "the same command to finish it, --overwrite to begin anew, or another output"
             )
         self.remove()
+        write_atomic(self.folder / HITS, str(hits).encode())
         write_atomic(self.folder / MANIFEST, (json.dumps(identity, indent=1) + "\n").encode())
 
     def path(self, number: int) -> Path:
@@ -85,7 +95,7 @@ class Shards:
     def write(self, number: int, rows: Sequence[Told]) -> None:
         """Keep the added columns of a piece."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        LineWriter(text).rows.writerows(rows)
         content = text.getvalue().encode("utf-8", "surrogateescape")
         write_atomic(self.path(number), sha256(content).hexdigest().encode() + b"\n" + content)
 
@@ -107,7 +117,8 @@ class Shards:
 
     def remove(self) -> None:
         """Delete all pieces."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
 
     def _manifest(self) -> dict[str, Any] | None:
         path = self.folder / MANIFEST

@@ -55,20 +55,26 @@ class Supervisor:
         self.device, self.stall = device, stall
         self.process: subprocess.Popen[bytes] | None = None
         self.answers: queue.Queue[Any] = queue.Queue()
+        self.stopped = False
 
     def score(self, rows: Sequence[Ask]) -> list[Told]:
         """The added columns of each row, chunk by chunk."""
         starts = range(0, len(rows), CHUNK)
         return [told for start in starts for told in self._chunk(rows[start : start + CHUNK])]
 
+    def stop(self) -> None:
+        """End the process, and start none again; from whichever thread."""
+        self.stopped = True
+        self.close()
+
     def close(self) -> None:
         """End the process."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            with suppress(BrokenPipeError):
-                self.process.stdin.close()  # type: ignore[union-attr]
-            self.process = None
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            with suppress(OSError):
+                process.stdin.close()  # type: ignore[union-attr]
 
     def _chunk(self, rows: Sequence[Ask]) -> list[Told]:
         """All rows at once; or, if the worker is lost, all but those that it is lost on.
@@ -77,23 +83,32 @@ class Supervisor:
         """
         try:
             return self._ask(rows)
-        except _Lost as lost:
-            bad = self._isolate(list(range(len(rows))), rows, lost)
+        except _Lost:
+            bad = self._isolate(list(range(len(rows))), rows)
         good = [i for i in range(len(rows)) if i not in bad]
-        told = dict(zip(good, self._ask([rows[i] for i in good]) if good else [], strict=True))
+        try:
+            found = self._ask([rows[i] for i in good]) if good else []
+        except _Lost as lost:
+            raise MolmetaError(
+                f"{len(good)} rows are too much for a worker at once, though not each alone "
+                f"({lost.reason}); give it more time (--stall-seconds), or fewer workers and so "
+                "more memory"
+            ) from None
+        told = dict(zip(good, found, strict=True))
         return [told[i] if i in told else bad[i] for i in range(len(rows))]
 
-    def _isolate(self, places: list[int], rows: Sequence[Ask], lost: _Lost) -> dict[int, Told]:
+    def _isolate(self, places: list[int], rows: Sequence[Ask]) -> dict[int, Told]:
         """Of places on which the worker was lost together those on which it is lost alone."""
-        if len(places) == 1:
-            empty = [""] * (self.columns - 2)
-            return {places[0]: [*empty, lost.status, lost.reason]}
         found: dict[int, Told] = {}
-        for part in (places[: len(places) // 2], places[len(places) // 2 :]):
+        half = len(places) // 2
+        for part in (places[:half], places[half:]) if half else (places,):
             try:
                 self._ask([rows[i] for i in part])
             except _Lost as again:
-                found |= self._isolate(part, rows, again)
+                if half:
+                    found |= self._isolate(part, rows)
+                else:  # lost on it twice: it was not somebody else who killed the worker
+                    found[part[0]] = [*[""] * (self.columns - 2), again.status, again.reason]
         return found
 
     def _ask(self, rows: Sequence[Ask]) -> list[Told]:
@@ -102,10 +117,12 @@ class Supervisor:
         try:
             send(process.stdin, rows)
             return self._answer(process, max(SHORTEST, self.stall * len(rows) / CHUNK))
-        except BrokenPipeError:
+        except OSError:
             raise self._died(process) from None
 
     def _running(self) -> subprocess.Popen[bytes]:
+        if self.stopped:
+            raise MolmetaError("the screen was stopped")
         if self.process is None:
             self.process, self.answers = self._start(), queue.Queue()
             reader = threading.Thread(
@@ -115,9 +132,8 @@ class Supervisor:
             try:
                 self._answer(self.process, START)
             except _Lost as lost:
-                raise MolmetaError(
-                    f"a worker cannot start: {lost.reason}; its own words stand above"
-                ) from None
+                why = lost.reason.replace(" on this molecule", "")
+                raise MolmetaError(f"no worker can be started ({why})") from None
         return self.process
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -126,7 +142,7 @@ class Supervisor:
             [*program, str(self.folder), self.kind, self.device],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **_environment()},
         )
 
     def _answer(self, process: subprocess.Popen[bytes], seconds: float) -> Any:
@@ -144,6 +160,13 @@ class Supervisor:
         self.close()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return _Lost("crashed", f"the worker died on this molecule ({how})")
+
+
+def _environment() -> dict[str, str]:
+    """A worker imports what this process does, and nothing from the folder that it stands in."""
+    places = [os.environ.get("PYTHONPATH", ""), *sys.path]
+    path = os.pathsep.join(dict.fromkeys(filter(None, places)))
+    return {"OMP_NUM_THREADS": "1", "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
 
 
 def _listen(stream: IO[bytes], answers: queue.Queue[Any]) -> None:

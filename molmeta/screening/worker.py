@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import struct
 import sys
 from pathlib import Path
@@ -28,12 +29,14 @@ def receive(stream: IO[bytes]) -> Any:
     start = stream.read(LENGTH.size)
     if len(start) < LENGTH.size:
         return None
-    content = stream.read(LENGTH.unpack(start)[0])
-    return json.loads(content)
+    (length,) = LENGTH.unpack(start)
+    content = stream.read(length)
+    return json.loads(content) if len(content) == length else None
 
 
 def main() -> None:
     """Serve until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever asked is interrupted, and ends this
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     import torch

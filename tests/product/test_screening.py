@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from rdkit.ML.Scoring.Scoring import CalcBEDROC, CalcEnrichment
 from molmeta.checkpoints import from_pretrained, load_assay, save_assay
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import load_embedded
+from molmeta.errors import MolmetaError
 from molmeta.identity import ecfp4_bits
 from molmeta.models import AdaptedAssay
 from molmeta.screening import Extras, screen
@@ -251,3 +253,42 @@ def test_what_cannot_be_is_refused_before_anything_is_read(
     assert main(screen_command(tmp_path / "in.csv", model, assay, out, *more)) == 2
     assert says in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_names_with_commas_quotes_and_line_ends_come_back_as_they_were(
+    adapted: AdaptedAssay, tmp_path: Path
+) -> None:
+    names = ["a,b", 'say "x"', "two\nlines", "old\rmac", "dos\r\nend", " blank ", "'", ""]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["smiles", "name"], *(["CCO", name] for name in names)])
+    screen(adapted, tmp_path / "in.csv", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="") as file:
+        _, *rows = csv.reader(file)
+    assert [row[1] for row in rows] == names
+    assert {row[3] for row in rows} == {"ok"}
+
+
+def test_assays_that_cannot_be_screened_together_are_refused(
+    model: Path, adapted: AdaptedAssay, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
+    part = load_embedded()["CHEMBL1862_Ki"].take(np.arange(40))
+    other = from_pretrained("nearest_neighbours").adapt(part.binarise())
+    with pytest.raises(MolmetaError, match="different models"):
+        screen([adapted, other], tmp_path / "in.csv", tmp_path / "out.csv")
+    forest = from_pretrained("random_forest")
+    both = [forest.adapt(part.binarise()), replace(forest.adapt(part), name="values")]
+    with pytest.raises(MolmetaError, match="screen apart"):
+        screen(both, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_workers_import_nothing_from_the_folder_that_they_stand_in(
+    model: Path, assay: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in.csv").write_text("smiles\nCCO\n")
+    (tmp_path / "glob.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.chdir(tmp_path)
+    words = screen_command(Path("in.csv"), model, assay, Path("out.csv"), "--engine", "local")
+    assert main(words) == 0
+    assert table(tmp_path / "out.csv")["status"].tolist() == ["ok"]

@@ -279,3 +279,39 @@ def children(pid: int) -> list[int]:
     """The processes that a process started."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
     return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def test_what_another_run_left_is_not_taken_for_this_one(
+    library: Path, model: Path, assay: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, precious = tmp_path / "out.csv", tmp_path / "precious.csv"
+    two = tmp_path / "two.csv"
+    frame = pd.read_csv(library, keep_default_na=False).assign(other="CCO")
+    frame.to_csv(two, index=False)
+    program = KILLED.replace("{moment}", "at(Shards, 'write', 1)")
+    python("-c", program, *command(two, model, assay, out))
+    assert main(command(two, model, assay, out, "--smiles-columns", "other")) == 2
+    assert "another smiles column" in capsys.readouterr().err
+    precious.write_text("precious")
+    assert main(command(two, model, assay, out, "--hits-path", str(precious))) == 2
+    assert "precious.csv exists" in capsys.readouterr().err
+    assert precious.read_text() == "precious"
+
+
+def test_an_interrupt_ends_the_workers_at_once(
+    library: Path, model: Path, assay: Path, unbroken: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    words = command(library, model, assay, out, "--engine", "local", "--workers", "2")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "molmeta", *words], stderr=subprocess.PIPE, text=True
+    )
+    while not list(tmp_path.glob(".out.csv.parts/shard-*.csv")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert main(command(library, model, assay, out)) == 0
+    is_finished(out, unbroken)
