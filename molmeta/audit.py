@@ -15,8 +15,9 @@ from rdkit import DataStructs, rdBase
 from rdkit.DataStructs import ExplicitBitVect
 
 from molmeta.assay import Assay, Assays
-from molmeta.checkpoints import read_safetensors
+from molmeta.checkpoints import read_safetensors, tensors_sha256
 from molmeta.datasets.chembl import Split
+from molmeta.errors import CheckpointError
 from molmeta.identity import KEYS, ecfp4_bits, molecule_numbers, read
 
 NEAR = 0.9
@@ -81,7 +82,9 @@ def known_molecules(model_path: Path | None, smiles: Sequence[str]) -> np.ndarra
     path = None if model_path is None else model_path / "molecules.safetensors"
     if path is None or not path.is_file():
         return None
-    tensors, _ = read_safetensors(path)
+    tensors, header = read_safetensors(path)
+    if header.get("sha256") != tensors_sha256(tensors):
+        raise CheckpointError(f"{path} is damaged: its checksum is wrong; copy the folder again")
     return np.isin(molecule_numbers(smiles), tensors["connectivity"].numpy())
 
 

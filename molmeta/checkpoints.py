@@ -35,12 +35,18 @@ def tensors_sha256(tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def json_sha256(value: Any) -> str:
+    """Checksum of what JSON says, however it is laid out."""
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def save_pretrained(learner: Learner, experiment: Experiment, folder: str | Path) -> BaseModel:
-    """Write `model.safetensors` and `config.json` (with its sha256) into a folder."""
+    """Write `model.safetensors` and `config.json` (with the sha256 of both) into a folder."""
     folder = Path(folder)
     weights = {name: t.detach().cpu().contiguous() for name, t in learner.state_dict().items()}
     digest = tensors_sha256(weights)
-    config = {"experiment": experiment.to_dict(), "sha256": digest}
+    spec = experiment.to_dict()
+    config = {"experiment": spec, "experiment_sha256": json_sha256(spec), "sha256": digest}
     write_atomic(folder / "model.safetensors", save_tensors(weights))
     write_atomic(folder / "config.json", (json.dumps(config, indent=2) + "\n").encode())
     return BaseModel(learner.eval(), experiment, digest)
@@ -62,8 +68,14 @@ def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cp
     config = _read_json(folder / "config.json")
     try:
         spec, expected = config["experiment"], config["sha256"]
+        whole = config["experiment_sha256"] == json_sha256(spec)
     except (KeyError, TypeError):
         raise CheckpointError(f"{folder / 'config.json'} is not a molmeta configuration") from None
+    if not whole:
+        raise CheckpointError(
+            f"{folder / 'config.json'} was changed or is damaged: its checksum is wrong; copy the "
+            "folder again"
+        )
     weights, _ = read_safetensors(folder / "model.safetensors")
     found = tensors_sha256(weights)
     if found != expected:
@@ -126,6 +138,7 @@ def save_assay(adapted: AdaptedAssay, path: str | Path) -> None:
         "base_name": adapted.base.experiment.name,
         "state_sha256": tensors_sha256(state),
     }
+    header["header_sha256"] = json_sha256(header)
     write_atomic(Path(path), save_tensors(state, metadata=header))
 
 
@@ -141,7 +154,8 @@ def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
     state, header = read_safetensors(path)
     if header.get("format") != ASSAY_FORMAT:
         raise CheckpointError(f"{path} is not an adapted assay; `molmeta adapt` writes those")
-    if header["state_sha256"] != tensors_sha256(state):
+    whole = header.pop("header_sha256", "") == json_sha256(header)
+    if not whole or header["state_sha256"] != tensors_sha256(state):
         raise CheckpointError(f"{path} is damaged: its checksum is wrong; adapt the assay again")
     if header["base_sha256"] != base.sha256:
         raise CheckpointError(

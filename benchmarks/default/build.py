@@ -18,7 +18,7 @@ import torch
 from held_out import joined_split
 from safetensors.torch import save as save_tensors
 
-from molmeta.checkpoints import DEFAULT, PRETRAINED, save_pretrained
+from molmeta.checkpoints import DEFAULT, PRETRAINED, save_pretrained, tensors_sha256
 from molmeta.config import load_experiment
 from molmeta.datasets.chembl import Split, data_file
 from molmeta.evaluation import Protocol, summarise
@@ -63,7 +63,8 @@ def seen(split: Split) -> bytes:
     """The molecules that training and selection saw, as sorted numbers: which of yours it knows."""
     smiles = sorted(split.train.smiles() | split.validation.smiles())
     numbers = np.unique(molecule_numbers(smiles))
-    return save_tensors({"connectivity": torch.from_numpy(numbers)})
+    tensors = {"connectivity": torch.from_numpy(numbers)}
+    return save_tensors(tensors, metadata={"sha256": tensors_sha256(tensors)})
 
 
 def judge(split: Split, folder: Path, args: argparse.Namespace) -> str:

@@ -140,9 +140,9 @@ def plot_sizes(scores: pd.DataFrame, path: Path) -> None:
             )
         counts = tasks_per_size(part)
         axis.set_xscale("log", base=2)
-        axis.set_xticks(table.index, [f"{k}\n{counts[k]} assays" for k in table.index])
+        axis.set_xticks(table.index, [f"{k}\nn = {counts[k]}" for k in table.index])
         axis.minorticks_off()
-        axis.set(title=group, xlabel="measurements to fine-tune on")
+        axis.set(title=group, xlabel="measurements to fine-tune on (n assays)")
     np.atleast_1d(axes)[0].set_ylabel("AUPRC, mean over assays")
     figure.legend(
         *np.atleast_1d(axes)[0].get_legend_handles_labels(),

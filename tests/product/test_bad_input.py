@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from product_commands import adapt_command, screen_command
 
+from molmeta.checkpoints import from_pretrained, json_sha256, load_assay
 from molmeta.cli.main import main
+from molmeta.errors import CheckpointError
 
 GOOD = "smiles,activity\n" + "".join(f"{'C' * i}O,{i % 2}\n" for i in range(1, 11))
 
@@ -154,7 +156,13 @@ def another_width(folder: Path) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text())
     config["experiment"]["model"]["encoder"]["width"] = 16
+    config["experiment_sha256"] = json_sha256(config["experiment"])
     path.write_text(json.dumps(config))
+
+
+def another_policy(folder: Path) -> None:
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace('"max_atoms": 1000', '"max_atoms": 1100'))
 
 
 def no_config(folder: Path) -> None:
@@ -169,6 +177,7 @@ DAMAGE: dict[Callable[[Path], None], str] = {
     flip_a_byte: "checksum",
     cut_short: "not a whole safetensors file",
     another_width: "shape",
+    another_policy: "checksum",
     no_config: "config.json",
     no_weights: "model.safetensors",
 }
@@ -188,6 +197,31 @@ def test_a_damaged_model_is_refused(
     out = tmp_path / "assay.safetensors"
     refused(adapt_command(new_assay, folder, out), capsys, DAMAGE[damage])
     assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "assay"])
+def test_a_flipped_bit_is_refused_or_changes_nothing(
+    name: str, model: Path, assay: Path, tmp_path: Path
+) -> None:
+    base = from_pretrained(model)
+    folder = tmp_path / "model"
+    shutil.copytree(model, folder)
+    path = folder / name if name == "config.json" else tmp_path / "assay.safetensors"
+    content = (model / name if name == "config.json" else assay).read_bytes()
+    known = load_assay(assay, base)
+    for place in range(0, len(content), 1 + len(content) // 300):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 7
+        path.write_bytes(changed)
+        try:
+            if name == "config.json":
+                assert from_pretrained(folder).experiment == base.experiment
+            else:
+                found = load_assay(path, base)
+                same = (found.name, found.target, found.counts, found.info)
+                assert same == (known.name, known.target, known.counts, known.info)
+        except CheckpointError as error:
+            assert "\n" not in str(error)
 
 
 def test_a_model_that_is_not_there_is_refused(

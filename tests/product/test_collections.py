@@ -145,7 +145,7 @@ def test_of_two_processes_one_downloads_and_a_kill_leaves_nothing_half_written(
     command = [sys.executable, "-c", DOWNLOADS, str(content), str(tmp_path / "log")]
     first = subprocess.Popen(command, env=environment)
     deadline = time.monotonic() + 60
-    while not list(cache.glob("tmp*/sider.csv.gz")):
+    while not list(cache.glob(".sider.csv.gz-*/sider.csv.gz")):
         assert time.monotonic() < deadline
         time.sleep(0.01)
     first.kill()
@@ -154,6 +154,7 @@ def test_of_two_processes_one_downloads_and_a_kill_leaves_nothing_half_written(
     others = [subprocess.Popen(command, env=environment) for _ in range(2)]
     assert [process.wait(timeout=120) for process in others] == [0, 0]
     assert (cache / "sider.csv.gz").read_bytes() == content.read_bytes()
+    assert not list(cache.glob(".sider.csv.gz-*"))
     assert (tmp_path / "log").read_text().count("downloads") == 2  # the killed one, and one of two
 
 
