@@ -79,6 +79,8 @@ def write_tables(results: Results, path: Path, command: str, summary: str) -> No
 
 def costs_table(costs: pd.DataFrame) -> str:
     """What each learner took to train, in Markdown: means over its runs."""
+    if costs.empty:
+        return "Nothing was trained.\n"
     lines = ["| learner | parameters | steps | training, seconds |", "|---|---:|---:|---:|"]
     for name, part in costs.groupby("learner", sort=False):
         mean = part.mean(numeric_only=True)

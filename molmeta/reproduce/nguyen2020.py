@@ -27,7 +27,7 @@ from molmeta.registry import nearest
 from molmeta.reproduce.fine_tuning import FineTuning
 from molmeta.reproduce.methods import FOREST, forests, methods_of, score_all, selection_score
 from molmeta.reproduce.molecule_batches import MoleculeBatches
-from molmeta.reproduce.sizes import MULTI_TASK, TRAINED, Size, experiment
+from molmeta.reproduce.sizes import META, MULTI_TASK, TRAINED, Size, experiment
 from molmeta.results import Results
 from molmeta.sampling import AssayEpisodes, at_random, large_enough
 from molmeta.seeds import torch_seeded
@@ -70,6 +70,8 @@ def reproduce(
     ------
     ConfigError
         There is no such method or `compat`.
+    TooFewMeasurements
+        No assay is left to select by, or to be judged on.
     """
     for name in methods:
         if name not in (*TRAINED, FOREST):
@@ -77,6 +79,7 @@ def reproduce(
     if compat not in COMPAT:
         raise ConfigError(f"there is no compat '{compat}'{nearest(compat, COMPAT)}")
     workers = 1 if world_size() > 1 else workers
+    _check(study, methods)
     kinds = [name for name in TRAINED if name in methods]
     jobs = [(kind, seed) for seed in range(size.model_seeds) for kind in kinds]
     prepare(study, kinds, FOREST in methods)
@@ -87,6 +90,18 @@ def reproduce(
     scored = [*jobs, *([(FOREST, 0)] if FOREST in methods else [])]
     parts = run_jobs(_score_job, [(*job, *settings[:-1]) for job in scored], workers)
     return Results(parts.scores, costs)
+
+
+def _check(study: Study, methods: Sequence[str]) -> None:
+    needed = {"test": study.test}
+    if set(methods) & set(META):
+        needed["validation"] = study.validation
+    for part, assays in needed.items():
+        if not assays:
+            raise TooFewMeasurements(
+                f"no {part} assay is large enough, with both classes in each of its parts: give "
+                "larger assays"
+            )
 
 
 def prepare(study: Study, kinds: Sequence[str], forest: bool) -> None:

@@ -21,6 +21,8 @@ from molmeta.datasets.dealt import (
 from molmeta.episode import Classification
 from molmeta.errors import TooFewMeasurements
 from molmeta.molecules import Molecules
+from molmeta.reproduce.nguyen2020 import reproduce
+from molmeta.reproduce.sizes import SIZES as SIZES_OF_STUDY
 
 SIZES = (16, 32, 64, 128, 256)
 
@@ -144,3 +146,16 @@ def test_at_most_keeps_some_measurements_of_each_and_their_values():
         known = dict(zip(whole[name].molecules.smiles, whole[name].values, strict=True))
         assert [known[text] for text in one.molecules.smiles] == one.values.tolist()
     assert at_most(Split(*sides), 1000)[0]["a"].values.tolist() == sides[0]["a"].values.tolist()
+
+
+def test_assays_that_cannot_be_judged_are_left_out_and_none_at_all_is_refused(tmp_path):
+    test = Assays([assay(200, 0.3, "A"), assay(200, 0.01, "B")])
+    split = Split(Assays([assay(200, name="T")]), Assays([assay(60, name="V")]), test)
+    study = recreate(split, [16])
+    assert [one.assay.name for one in study.test] == ["A"]
+    assert study.validation == []
+    with pytest.raises(TooFewMeasurements, match="no validation assay"):
+        reproduce(study, SIZES_OF_STUDY["smoke"], tmp_path, methods=["maml"])
+    with pytest.raises(TooFewMeasurements, match="no test assay"):
+        reproduce(study._replace(test=[]), SIZES_OF_STUDY["smoke"], tmp_path)
+    assert not list(tmp_path.iterdir())
