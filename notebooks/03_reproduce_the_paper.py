@@ -31,7 +31,7 @@ import molmeta
 from molmeta.datasets.dealt import at_most, recreate
 from molmeta.evaluation import Protocol
 from molmeta.reproduce.nguyen2020 import reproduce
-from molmeta.reproduce.report import describe, plot_sizes
+from molmeta.reproduce.report import describe
 from molmeta.reproduce.sizes import SIZES
 from molmeta.studies import prepared
 
@@ -93,10 +93,6 @@ if not SMOKE:
 results = reproduce(study, size, Path("runs"), methods=methods, workers=1, progress=False)
 auprc = results.scores[results.scores["metric"] == "auprc"]
 auprc.pivot_table(index="learner", columns="support_size", values="value").round(3)
-
-# %%
-plot_sizes(results.scores, Path("smoke.png"))
-Image("smoke.png", width=700)
 
 # %% [markdown]
 # One model of each kind and two test assays say nothing about who is ahead. From here on, a run that
