@@ -55,6 +55,7 @@ def on_ray(
         ) from None
     started = not ray.is_initialized()
     if started:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its errors come as exceptions
         address = os.environ.get(ADDRESS, "local")
         ray.init(
             address=address,
@@ -85,7 +86,7 @@ def _run(
         scored = ray.data.read_datasource(
             _source(pieces, file_sha256(pieces.library.path)),
             override_num_blocks=1,
-            ray_remote_args={"num_cpus": 0},
+            num_cpus=0,
         ).map_batches(
             _Actor,
             batch_size=1,
