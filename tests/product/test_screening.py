@@ -7,6 +7,7 @@ import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from molmeta.checkpoints import from_pretrained, load_assay, save_assay
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import load_embedded
 from molmeta.errors import MolmetaError
+from molmeta.featurizers.standardise import Status
 from molmeta.identity import ecfp4_bits
 from molmeta.models import AdaptedAssay
 from molmeta.screening import Extras, screen
@@ -292,3 +294,37 @@ def test_workers_import_nothing_from_the_folder_that_they_stand_in(
     words = screen_command(Path("in.csv"), model, assay, Path("out.csv"), "--engine", "local")
     assert main(words) == 0
     assert table(tmp_path / "out.csv")["status"].tolist() == ["ok"]
+
+
+def test_whatever_is_in_the_rows_each_comes_out_in_its_place(
+    adapted: AdaptedAssay, smiles: list[str], tmp_path: Path
+) -> None:
+    """6,000 molecules with letters changed, lost and doubled; a row out for each, in order."""
+    rng = np.random.default_rng(0)
+    letters = [
+        *'CNOcno()[]=#123%+-@/\\.:*~$ ,"',
+        "\n",
+        "\r",
+        "\t",
+        "é",
+        "\0",
+        "[Pt]",
+        ".Cl",
+        "[CH2]",
+    ]
+    texts = []
+    for number in range(6000):
+        text = list(smiles[number % len(smiles)])
+        for _ in range(rng.integers(0, 4)):
+            place = int(rng.integers(0, len(text)))
+            text[place] = [*letters, "", text[place] * 2][rng.integers(0, len(letters) + 2)]
+        texts.append("".join(text))
+    with (tmp_path / "in.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["id", "smiles"], *enumerate(texts)])
+    summary = screen(adapted, tmp_path / "in.csv", tmp_path / "out.csv")
+    with (tmp_path / "out.csv").open(newline="", encoding="utf-8") as file:
+        _, *rows = csv.reader(file)
+    assert [row[:2] for row in rows] == [[str(i), text] for i, text in enumerate(texts)]
+    assert {row[3] for row in rows} <= set(get_args(Status))
+    assert all((row[3] == "ok") == bool(row[2]) == (not row[4]) for row in rows)
+    assert summary.rows == 6000 and 1000 < summary.statuses["ok"] < 5500
