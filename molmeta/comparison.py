@@ -136,13 +136,13 @@ class Comparison:
         bounds = int((~exact(self.assay)).sum())
         if bounds:
             lines += ["", f"{bounds} of them are bounds: learned from, and not scored."]
-        table = self.summary()
+        table, repeats = self.summary(), self.scores["repeat"].nunique()
         for split in dict.fromkeys(table["split"]):
             part = table[table["split"] == split]
             names = list(dict.fromkeys(part["metric"]))
             lines += [
                 "",
-                f"{split} {FOLDS}-fold cross-validation, {REPEATS} times; differences to the "
+                f"{split} {FOLDS}-fold cross-validation, {repeats} times; differences to the "
                 "forest on the same folds, 95 % interval (Nadeau, Bengio):",
                 "",
                 "| model | " + " | ".join(f"{NAMES[m]} | − forest" for m in names) + " |",

@@ -206,5 +206,13 @@ def test_what_the_readme_says_of_the_paper_is_the_committed_result() -> None:
     assert sum(line.startswith("| MAML |") for line in told) == 2
 
 
+def test_the_load_table_of_the_readme_is_the_committed_result() -> None:
+    assert "\n".join(lines_of("screening-load")) in readme()
+    table = pd.read_csv(RESULTS / "screening-load.csv")
+    for _, part in table.groupby("engine"):  # ten times the rows, within 50 MB
+        assert part["rows"].tolist() == [100_000, 1_000_000]
+        assert part["this_mb"].max() - part["this_mb"].min() <= 50
+
+
 def test_the_speed_table_of_the_readme_is_the_committed_result() -> None:
     assert "\n".join(speed_table()) in readme()
