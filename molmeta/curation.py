@@ -12,7 +12,7 @@ import pandas as pd
 from rdkit import Chem, DataStructs
 
 from molmeta import metrics
-from molmeta.assay import Assay
+from molmeta.assay import Assay, exact
 from molmeta.datasets.table import Table, table_from_rows
 from molmeta.episode import Classification
 from molmeta.errors import OneClassSupport
@@ -210,9 +210,9 @@ def _unusual_reason(mol: Chem.Mol) -> str:
 def _replicates(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Exact measurements of molecules that have several: `row`, `smiles`, `value`."""
     one = Standardiser(table.policy)
-    exact = rows[rows["censor"] == 0]
-    exact = exact.assign(smiles=[one(text).smiles for text in exact["smiles"]])
-    found = exact[(exact["smiles"] != "") & exact["smiles"].duplicated(keep=False)]
+    known = rows[rows["censor"] == 0]
+    known = known.assign(smiles=[one(text).smiles for text in known["smiles"]])
+    found = known[(known["smiles"] != "") & known["smiles"].duplicated(keep=False)]
     return found[["row", "smiles", "value"]].sort_values("smiles", kind="stable")
 
 
@@ -259,17 +259,17 @@ def _units(values: pd.Series) -> Finding:
 
 
 def _piles(assay: Assay) -> Finding:
-    exact = assay.values if assay.censor is None else assay.values[assay.censor == 0]
-    counts = pd.Series(exact).value_counts()
-    if len(exact) < 10 or counts.iloc[0] < max(PILE * len(exact), 4):
+    values = assay.values[exact(assay)]
+    counts = pd.Series(values).value_counts()
+    if len(values) < 10 or counts.iloc[0] < max(PILE * len(values), 4):
         return Finding("piles", "good", "no value stands out as a limit of measurement")
     value, count = float(counts.index[0]), int(counts.iloc[0])
-    end = {min(exact): "<", max(exact): ">"}.get(value, "")
+    end = {min(values): "<", max(values): ">"}.get(value, "")
     advice = f"write them as {end}{value:g}" if end else "see whether it is a default"
     return Finding(
         "piles",
         "warning",
-        f"{count} of {len(exact)} values are {value:g}: if that is a limit of measurement, "
+        f"{count} of {len(values)} values are {value:g}: if that is a limit of measurement, "
         + advice,
     )
 

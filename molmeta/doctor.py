@@ -305,21 +305,17 @@ def self_test() -> str:
     """
     import numpy as np
 
-    from molmeta.assay import Assay
     from molmeta.checkpoints import from_pretrained
     from molmeta.datasets.chembl import load_embedded
     from molmeta.device import resolve
     from molmeta.metrics import roc_auc
-    from molmeta.molecules import Molecules
     from molmeta.seeds import generator
 
     whole = load_embedded()[ASSAY].binarise()
     few = whole.take(generator("doctor").permutation(len(whole))[: SUPPORT + QUERY])
-    molecules = Molecules(few.molecules.smiles)  # of their own: no other is featurised
-    few = Assay(ASSAY, molecules, few.values, few.target)
     model = from_pretrained(device=resolve())
     query = few.take(np.arange(SUPPORT, len(few)))
-    scores = model.adapt(few.take(np.arange(SUPPORT))).predict(molecules[SUPPORT:])
+    scores = model.adapt(few.take(np.arange(SUPPORT))).predict(query.molecules)
     if not np.isfinite(scores).all():
         raise MolmetaError("the shipped model gave scores that are not finite")
     auc = roc_auc(query.active, scores)

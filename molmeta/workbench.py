@@ -167,7 +167,7 @@ def read_library(
     library, out = open_library(path, smiles_column), []
     read_row = MoleculeReader(policy, library.kind)
     for row in library.rows():
-        found = read_row(Ask(row.text, row.status, row.reason))
+        found = read_row(Ask.of(row))
         if isinstance(found, Standardised):
             out.append(LibraryRow(row.cells, row.text, found.status, found.reason, None))
         else:

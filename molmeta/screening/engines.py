@@ -46,7 +46,7 @@ class Pieces:
             if not part:
                 return
             if number not in self.done:
-                yield Piece(number, [Ask(row.text, row.status, row.reason) for row in part])
+                yield Piece(number, [Ask.of(row) for row in part])
 
 
 Done = tuple[int, list[Told]]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rdkit import Chem, rdBase
 
 from molmeta.featurizers.standardise import Policy, Standardised, Standardiser
-from molmeta.libraries.base import Kind
+from molmeta.libraries.base import Kind, Row
 
 
 class Ask(NamedTuple):
@@ -16,6 +16,11 @@ class Ask(NamedTuple):
     text: str
     status: str = "ok"
     reason: str = ""
+
+    @classmethod
+    def of(cls, row: Row) -> Ask:
+        """Of a row, without its other cells."""
+        return cls(row.text, row.status, row.reason)
 
 
 class MoleculeReader:

@@ -69,18 +69,16 @@ class Shards:
                 stale.unlink(missing_ok=True)  # of a run that was killed as it wrote
         self.library_sha256 = identity["library"]
         found = self._manifest()
-        if found == identity:
-            write_atomic(self.folder / HITS, str(hits).encode())
-            return
-        if found is not None and not discard:
-            changed = [key for key in identity if found.get(key) != identity[key]]
-            raise DataError(
-                f"{self.folder} has parts of a screen with another {', '.join(changed)}; give "
-                "the same command to finish it, --overwrite to begin anew, or another output"
-            )
-        self.remove()
+        if found != identity:
+            if found is not None and not discard:
+                changed = [key for key in identity if found.get(key) != identity[key]]
+                raise DataError(
+                    f"{self.folder} has parts of a screen with another {', '.join(changed)}; give "
+                    "the same command to finish it, --overwrite to begin anew, or another output"
+                )
+            self.remove()
+            write_atomic(self.folder / MANIFEST, (json.dumps(identity, indent=1) + "\n").encode())
         write_atomic(self.folder / HITS, str(hits).encode())
-        write_atomic(self.folder / MANIFEST, (json.dumps(identity, indent=1) + "\n").encode())
 
     def path(self, number: int) -> Path:
         """Where a piece stands."""

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -103,10 +104,7 @@ def test_killed_from_outside_with_its_workers(
 ) -> None:
     out = tmp_path / "out.csv"
     words = command(library, model, assay, out, "--engine", "local", "--workers", "2")
-    process = subprocess.Popen([sys.executable, "-m", "molmeta", *words], stderr=subprocess.DEVNULL)
-    while not list(tmp_path.glob(".out.csv.parts/shard-*.csv")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = at_its_second_piece(words, tmp_path, stderr=subprocess.DEVNULL)
     workers = children(process.pid)
     process.kill()
     process.wait()
@@ -124,10 +122,7 @@ def test_a_lost_worker_is_replaced(
 ) -> None:
     out = tmp_path / "out.csv"
     words = command(library, model, assay, out, "--engine", "local", "--workers", "1")
-    process = subprocess.Popen([sys.executable, "-m", "molmeta", *words])
-    while not list(tmp_path.glob(".out.csv.parts/shard-*.csv")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = at_its_second_piece(words, tmp_path)
     for worker in children(process.pid):
         os.kill(worker, signal.SIGKILL)
     assert process.wait() == 0
@@ -275,6 +270,15 @@ def test_ray_gives_the_same_goes_on_where_another_was_killed_and_marks_bad_rows(
     is_marked(tmp_path / "out.csv", tmp_path / "clean.csv")
 
 
+def at_its_second_piece(words: list[str], folder: Path, **options: Any) -> subprocess.Popen[Any]:
+    """A process that has finished a piece of its screen, and goes on."""
+    process = subprocess.Popen([sys.executable, "-m", "molmeta", *words], **options)
+    while not list(folder.glob(".out.csv.parts/shard-*.csv")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    return process
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process started."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
@@ -303,12 +307,7 @@ def test_an_interrupt_ends_the_workers_at_once(
 ) -> None:
     out = tmp_path / "out.csv"
     words = command(library, model, assay, out, "--engine", "local", "--workers", "2")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "molmeta", *words], stderr=subprocess.PIPE, text=True
-    )
-    while not list(tmp_path.glob(".out.csv.parts/shard-*.csv")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process = at_its_second_piece(words, tmp_path, stderr=subprocess.PIPE, text=True)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     assert process.returncode == 130, said
