@@ -11,46 +11,46 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "AdaptedAssay": "models",
-    "Assay": "assay",
-    "AssayEpisodes": "sampling",
-    "Assays": "assay",
-    "BaseModel": "models",
-    "Classification": "episode",
-    "Embedded": "learner",
-    "Episode": "episode",
-    "Examples": "episode",
-    "Experiment": "config",
-    "FewShotClassifier": "estimators",
-    "FewShotRegressor": "estimators",
-    "Images": "images",
-    "Learner": "learner",
-    "Molecules": "molecules",
+    "AdaptedAssay": "models.base",
+    "Assay": "tasks.assay",
+    "AssayEpisodes": "tasks.sampling",
+    "Assays": "tasks.assay",
+    "BaseModel": "models.base",
+    "Classification": "tasks.episode",
+    "Embedded": "learners.base",
+    "Episode": "tasks.episode",
+    "Examples": "tasks.episode",
+    "Experiment": "models.config",
+    "FewShotClassifier": "workbench.estimators",
+    "FewShotRegressor": "workbench.estimators",
+    "Images": "tasks.images",
+    "Learner": "learners.base",
+    "Molecules": "molecules.blocks",
     "MolmetaError": "errors",
-    "NWayKShot": "image_sampling",
-    "Policy": "featurizers.standardise",
-    "Regression": "episode",
-    "benchmark": "evaluation",
-    "demo": "demonstration",
+    "NWayKShot": "tasks.image_sampling",
+    "Policy": "featurizers.standardisation",
+    "Regression": "tasks.episode",
+    "benchmark": "evaluation.protocol",
+    "demo": "evaluation.demonstration",
     "embedded_split": "datasets.chembl",
     "from_deepchem": "datasets.deepchem",
-    "from_pretrained": "checkpoints",
-    "load_assay": "checkpoints",
+    "from_pretrained": "models.checkpoints",
+    "load_assay": "models.checkpoints",
     "load_digits": "datasets.digits",
     "load_embedded": "datasets.chembl",
-    "load_experiment": "config",
+    "load_experiment": "models.config",
     "load_image_folder": "datasets.image_folder",
     "load_miniimagenet": "datasets.miniimagenet",
     "load_omniglot": "datasets.omniglot",
-    "meta_train": "training",
-    "meta_train_images": "training",
+    "meta_train": "training.meta_training",
+    "meta_train_images": "training.meta_training",
     "read_table": "datasets.table",
     "register": "registry",
-    "save_assay": "checkpoints",
-    "save_pretrained": "checkpoints",
+    "save_assay": "models.checkpoints",
+    "save_pretrained": "models.checkpoints",
     "screen": "screening",
-    "standardise": "featurizers.standardise",
-    "summarise": "evaluation",
+    "standardise": "featurizers.standardisation",
+    "summarise": "evaluation.protocol",
     "to_deepchem": "datasets.deepchem",
 }
 
@@ -99,9 +99,6 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from molmeta.assay import Assay, Assays
-    from molmeta.checkpoints import from_pretrained, load_assay, save_assay, save_pretrained
-    from molmeta.config import Experiment, load_experiment
     from molmeta.datasets.chembl import embedded_split, load_embedded
     from molmeta.datasets.deepchem import from_deepchem, to_deepchem
     from molmeta.datasets.digits import load_digits
@@ -109,21 +106,24 @@ if TYPE_CHECKING:
     from molmeta.datasets.miniimagenet import load_miniimagenet
     from molmeta.datasets.omniglot import load_omniglot
     from molmeta.datasets.table import read_table
-    from molmeta.demonstration import demo
-    from molmeta.episode import Classification, Episode, Examples, Regression
     from molmeta.errors import MolmetaError
-    from molmeta.estimators import FewShotClassifier, FewShotRegressor
-    from molmeta.evaluation import benchmark, summarise
-    from molmeta.featurizers.standardise import Policy, standardise
-    from molmeta.image_sampling import NWayKShot
-    from molmeta.images import Images
-    from molmeta.learner import Embedded, Learner
-    from molmeta.models import AdaptedAssay, BaseModel
-    from molmeta.molecules import Molecules
+    from molmeta.evaluation.demonstration import demo
+    from molmeta.evaluation.protocol import benchmark, summarise
+    from molmeta.featurizers.standardisation import Policy, standardise
+    from molmeta.learners.base import Embedded, Learner
+    from molmeta.models.base import AdaptedAssay, BaseModel
+    from molmeta.models.checkpoints import from_pretrained, load_assay, save_assay, save_pretrained
+    from molmeta.models.config import Experiment, load_experiment
+    from molmeta.molecules.blocks import Molecules
     from molmeta.registry import register
-    from molmeta.sampling import AssayEpisodes
     from molmeta.screening import screen
-    from molmeta.training import meta_train, meta_train_images
+    from molmeta.tasks.assay import Assay, Assays
+    from molmeta.tasks.episode import Classification, Episode, Examples, Regression
+    from molmeta.tasks.image_sampling import NWayKShot
+    from molmeta.tasks.images import Images
+    from molmeta.tasks.sampling import AssayEpisodes
+    from molmeta.training.meta_training import meta_train, meta_train_images
+    from molmeta.workbench.estimators import FewShotClassifier, FewShotRegressor
 
 
 def __getattr__(name: str) -> Any:

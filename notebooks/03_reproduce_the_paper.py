@@ -28,12 +28,12 @@ import torch
 from IPython.display import Image, Markdown, display
 
 import molmeta
-from molmeta.datasets.dealt import at_most, recreate
-from molmeta.evaluation import Protocol
+from molmeta.datasets.split_assays import at_most, recreate
+from molmeta.evaluation.assay_benchmark import prepared
+from molmeta.evaluation.protocol import Protocol
 from molmeta.reproduce.nguyen2020 import reproduce
-from molmeta.reproduce.report import describe
 from molmeta.reproduce.sizes import SIZES
-from molmeta.studies import prepared
+from molmeta.reproduce.tables import describe
 
 torch.set_num_threads(1)
 SMOKE = bool(os.environ.get("MOLMETA_SMOKE"))  # fewer methods, to test the notebook
@@ -59,7 +59,7 @@ print(features.shape, "of which set:", int((features != 0).sum()))
 # `compat="corrected"` does what the paper says.
 
 # %%
-from molmeta.checkpoints import untrained
+from molmeta.models.checkpoints import untrained
 
 published = molmeta.load_experiment("nguyen2020/maml")
 network = untrained(published).learner

@@ -10,9 +10,9 @@ import pytest
 import torch
 from rdkit import Chem
 
-from molmeta.assay import Assays
 from molmeta.datasets.chembl import load_embedded
-from molmeta.molecules import Molecules
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assays
 
 FAMILIES: dict[str, list[str]] = {
     "profens": [

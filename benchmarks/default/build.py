@@ -18,16 +18,16 @@ import torch
 from held_out import joined_split
 from safetensors.torch import save as save_tensors
 
-from molmeta.checkpoints import DEFAULT, PRETRAINED, save_pretrained, tensors_sha256
-from molmeta.config import load_experiment
 from molmeta.datasets.chembl import Split, data_file
-from molmeta.evaluation import Protocol, summarise
+from molmeta.evaluation.assay_benchmark import audited, prepared, run_study
+from molmeta.evaluation.protocol import Protocol, summarise
+from molmeta.evaluation.results import REFERENCE, write_results
 from molmeta.files import write_atomic
-from molmeta.identity import molecule_numbers
 from molmeta.metrics import Interval
-from molmeta.results import REFERENCE, write_results
-from molmeta.studies import audited, prepared, run_study
-from molmeta.training import meta_train
+from molmeta.models.checkpoints import DEFAULT, PRETRAINED, save_pretrained, tensors_sha256
+from molmeta.models.config import load_experiment
+from molmeta.molecules.identity import molecule_numbers
+from molmeta.training.meta_training import meta_train
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"

@@ -19,17 +19,17 @@ import pandas as pd
 import torch
 from held_out import joined_split
 
-from molmeta.assay import Assay
-from molmeta.cards import environment_json
-from molmeta.checkpoints import from_pretrained
 from molmeta.errors import TooFewMeasurements
 from molmeta.files import write_atomic
-from molmeta.identity import read, scaffold
 from molmeta.metrics import bootstrap_interval, delta_auprc
-from molmeta.models import BaseModel
-from molmeta.sampling import stratified
+from molmeta.models.base import BaseModel
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.molecules.identity import read, scaffold
 from molmeta.seeds import generator
-from molmeta.suggestion import STRATEGIES, suggest
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.sampling import stratified
+from molmeta.training.cards import environment_json
+from molmeta.workbench.suggestion import STRATEGIES, suggest
 
 RESULTS = Path(__file__).parents[1] / "results"
 SUFFIX = {"test": "", "validation": "-validation"}

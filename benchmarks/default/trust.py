@@ -18,19 +18,19 @@ import torch
 from held_out import joined_split
 from sklearn.metrics import log_loss
 
-from molmeta.assay import Assay
-from molmeta.cards import environment_json
-from molmeta.checkpoints import from_pretrained
-from molmeta.domain import Domain
-from molmeta.episode import Classification
 from molmeta.errors import TooFewMeasurements
 from molmeta.files import write_atomic
-from molmeta.identity import read
 from molmeta.metrics import bootstrap_interval, roc_auc
-from molmeta.models import BaseModel
-from molmeta.sampling import stratified
+from molmeta.models.base import BaseModel
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.molecules.identity import read
 from molmeta.seeds import generator
-from molmeta.trust import Trusted, log_odds
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification
+from molmeta.tasks.sampling import stratified
+from molmeta.training.cards import environment_json
+from molmeta.workbench.domain import Domain
+from molmeta.workbench.trust import Trusted, log_odds
 
 RESULTS = Path(__file__).parents[1] / "results"
 SUFFIX = {"test": "", "validation": "-validation"}

@@ -26,8 +26,8 @@ import torch
 from common import adapted, assays, base_model
 
 from molmeta.datasets.chembl import embedded_split
-from molmeta.sampling import stratified
 from molmeta.screening import screen
+from molmeta.tasks.sampling import stratified
 
 RESULTS = Path(__file__).parents[1] / "results"
 SIZES = {

@@ -6,7 +6,7 @@ from common import Row, adapted, base_model, main, side_by_side, smiles
 from peers import Chemprop
 
 from molmeta.screening.reading import Ask
-from molmeta.screening.scoring import Scorer
+from molmeta.screening.scorer import Scorer
 
 
 def of(head: str, precision: str) -> Row:

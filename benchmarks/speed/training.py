@@ -11,10 +11,10 @@ from pyg import PygGIN, encode, maml_loss
 from torch import Tensor, nn
 
 from molmeta.encoders.gin import GIN
-from molmeta.episode import Classification, Episode
-from molmeta.learner import Learner
+from molmeta.learners.base import Learner
 from molmeta.learners.maml import anil, maml
 from molmeta.learners.prototypical import prototypical
+from molmeta.tasks.episode import Classification, Episode
 
 Loss = Callable[[list[Episode]], Tensor]
 TARGET, INNER_LR = Classification(2), 0.1

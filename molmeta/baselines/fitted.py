@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molmeta.episode import Classification, Examples, Regression
-from molmeta.functional import canonical_order
-from molmeta.learner import Learner, State
+from molmeta.learners.base import Learner, State
+from molmeta.learners.functional import canonical_order
+from molmeta.tasks.episode import Classification, Examples, Regression
 
 FLOOR = 1e-4  # the least probability, so that its logarithm is finite
 CACHED = 64

@@ -11,8 +11,8 @@ from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 from molmeta.baselines.fitted import FLOOR, Fitted
-from molmeta.episode import Target
-from molmeta.learner import Embedded
+from molmeta.learners.base import Embedded
+from molmeta.tasks.episode import Target
 
 
 class LogisticRegression(Fitted):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples, Regression, Target
-from molmeta.functional import tanimoto
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learners.base import Embedded, Learner, State
+from molmeta.learners.functional import tanimoto
+from molmeta.tasks.episode import Classification, Examples, Regression, Target
 
 
 class NearestNeighbours(Learner):

@@ -97,9 +97,9 @@ def _command(args: argparse.Namespace, *more: str) -> str:
 
 def _assays(args: argparse.Namespace) -> str:
     from molmeta.errors import ConfigError
-    from molmeta.evaluation import Protocol
-    from molmeta.results import write_results
-    from molmeta.studies import run_studies
+    from molmeta.evaluation.assay_benchmark import run_studies
+    from molmeta.evaluation.protocol import Protocol
+    from molmeta.evaluation.results import write_results
 
     if args.query_shots or args.published_size:
         raise ConfigError("--query-shots and --published-size are of images; give --images")
@@ -129,7 +129,11 @@ def _assays(args: argparse.Namespace) -> str:
 
 
 def _images(args: argparse.Namespace) -> str:
-    from molmeta.image_studies import ImageProtocol, run_image_study, write_image_results
+    from molmeta.evaluation.image_benchmark import (
+        ImageProtocol,
+        run_image_study,
+        write_image_results,
+    )
 
     default = ImageProtocol()
     protocol = ImageProtocol(

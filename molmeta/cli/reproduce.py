@@ -11,7 +11,7 @@ from molmeta.cli import options
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
-    from molmeta.datasets.dealt import Study
+    from molmeta.datasets.split_assays import Study
     from molmeta.reproduce.sizes import Size
 
 STUDIES = ("nguyen2020",)
@@ -68,7 +68,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta reproduce`, in each of the processes that `torchrun` started."""
-    from molmeta.distributed import processes, rank
+    from molmeta.training.distributed import processes, rank
 
     with processes():
         found = _reproduce(args)
@@ -77,10 +77,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> str | None:
-    from molmeta.distributed import rank
     from molmeta.reproduce.nguyen2020 import reproduce
-    from molmeta.reproduce.report import write_reproduction
-    from molmeta.workflows import check_output
+    from molmeta.reproduce.tables import write_reproduction
+    from molmeta.training.distributed import rank
+    from molmeta.training.tables import check_output
 
     size = _size(args)
     output = args.output or args.save_dir / "results.csv"
@@ -114,11 +114,11 @@ def _size(args: argparse.Namespace) -> Size:
 
 def _study(args: argparse.Namespace, size: Size) -> tuple[Study, str]:
     """What is learned from and judged on, and what to say of it."""
-    from molmeta.datasets.dealt import at_most, recreate
     from molmeta.datasets.released_study import is_release, read_release
-    from molmeta.evaluation import Protocol
-    from molmeta.reproduce.report import describe
-    from molmeta.studies import prepared
+    from molmeta.datasets.split_assays import at_most, recreate
+    from molmeta.evaluation.assay_benchmark import prepared
+    from molmeta.evaluation.protocol import Protocol
+    from molmeta.reproduce.tables import describe
 
     path = args.data_path[0]
     if is_release(path):

@@ -48,9 +48,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta screen`."""
-    from molmeta.checkpoints import from_pretrained, load_assay
     from molmeta.device import resolve
     from molmeta.files import check_output
+    from molmeta.models.checkpoints import from_pretrained, load_assay
     from molmeta.screening import Extras, screen
 
     for path in filter(None, (args.preds_path, args.hits_path)):

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from molmeta.assay import Assays
 from molmeta.datasets.table import assays_from_rows
 from molmeta.errors import DataError
+from molmeta.tasks.assay import Assays
 
 
 class Split(NamedTuple):

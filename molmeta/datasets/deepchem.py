@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from molmeta.assay import Assays
 from molmeta.datasets.table import Table, table_from_rows
-from molmeta.episode import Classification
 from molmeta.errors import DataError
-from molmeta.featurizers.standardise import Policy
-from molmeta.molecules import Molecules
+from molmeta.featurizers.standardisation import Policy
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assays
+from molmeta.tasks.episode import Classification
 
 if TYPE_CHECKING:
     from deepchem.data import Dataset, NumpyDataset

@@ -9,8 +9,8 @@ from molmeta.datasets.digits import digits_split
 from molmeta.datasets.miniimagenet import load_miniimagenet
 from molmeta.datasets.omniglot import alphabet_folds, load_omniglot, omniglot_split
 from molmeta.errors import ConfigError
-from molmeta.images import ImageSplit
 from molmeta.registry import nearest
+from molmeta.tasks.images import ImageSplit
 
 LOADERS: dict[tuple[str, int], Callable[..., list[ImageSplit]]] = {
     ("digits", 0): lambda: [digits_split()],

@@ -17,13 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from molmeta.assay import Assay
-from molmeta.datasets.dealt import DealtAssay, Study
 from molmeta.datasets.gsk2020 import load_restricted
-from molmeta.environments import environments
-from molmeta.episode import Classification
+from molmeta.datasets.split_assays import DealtAssay, Study
 from molmeta.errors import DataError
-from molmeta.molecules import ATOM_WIDTHS, FINGERPRINT_WIDTH, Counts, FeatureGraphs, Molecules
+from molmeta.molecules.blocks import (
+    ATOM_WIDTHS,
+    FINGERPRINT_WIDTH,
+    Counts,
+    FeatureGraphs,
+    Molecules,
+)
+from molmeta.molecules.environments import environments
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification
 
 SPLITS = ("meta_split_idx.pkl", "dataset_split_idx.pkl", "pretraining_split_idx.pkl")
 FEATURES = "featurized_data.pkl"

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from molmeta.assay import Assay, Assays
-from molmeta.episode import Classification, Regression
 from molmeta.errors import DataError
-from molmeta.featurizers.standardise import Policy, Standardiser
-from molmeta.molecules import Molecules
+from molmeta.featurizers.standardisation import Policy, Standardiser
+from molmeta.molecules.blocks import Molecules
 from molmeta.registry import nearest
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.episode import Classification, Regression
 
 RELATIONS = {"": 0, "=": 0, "~": 0, "≈": 0, "<": -1, "<=": -1, "≤": -1, ">": 1, ">=": 1, "≥": 1}
 MISSING = {"", "na", "n/a", "nan", "null", "none"}

@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from molmeta.environments import Environments
-from molmeta.episode import Inputs
-from molmeta.graphs import Csr, GraphBatch, Round
-from molmeta.molecules import BOND_CODES, Graphs, Molecules
-from molmeta.ragged import ragged_rows
+from molmeta.molecules.blocks import BOND_CODES, Graphs, Molecules
+from molmeta.molecules.environments import Environments
+from molmeta.molecules.graphs import Csr, GraphBatch, Round
+from molmeta.molecules.ragged import ragged_rows
+from molmeta.tasks.episode import Inputs
 
 
 class Encoder(nn.Module):

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Inputs
 from molmeta.errors import ConfigError, DataError
+from molmeta.tasks.episode import Inputs
 
 
 class Convolution(nn.Conv2d):

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from molmeta.errors import MolmetaError
-
-# what is told of an assay, where its `info` has it
-TOLD = ("target_class", "target_name", "measurement", "description")
-
-
-def descriptions(info: Mapping[str, str]) -> list[str]:
-    """One text a class of a binary assay, inactive then active, from what is known of it.
-
-    Raises
-    ------
-    MolmetaError
-        Nothing is known.
-    """
-    known = [str(info[key]) for key in TOLD if str(info.get(key, "")).strip()]
-    if not known:
-        raise MolmetaError(
-            f"the assay has no description; give one of {', '.join(TOLD)} in its info"
-        )
-    return [f"{word} on {', '.join(known)}" for word in ("inactive", "active")]
 
 
 class Hashing:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError
-from molmeta.functional import squared_euclidean
+from molmeta.learners.functional import squared_euclidean
 from molmeta.registry import nearest
 
 

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from molmeta.episode import Inputs, Target
-from molmeta.learner import Learner, State, unscaled
+from molmeta.learners.base import Learner, State, unscaled
+from molmeta.tasks.episode import Inputs, Target
 
 
 class UnitLength(nn.Module):

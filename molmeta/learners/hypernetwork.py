@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples, Target
-from molmeta.functional import class_means
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learners.base import Embedded, Learner, State
+from molmeta.learners.functional import class_means
+from molmeta.tasks.episode import Classification, Examples, Target
 
 
 class HyperNetwork(Learner):

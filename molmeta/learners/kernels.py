@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from molmeta.functional import tanimoto
+from molmeta.learners.functional import tanimoto
 from molmeta.learners.head import UnitLength
-from molmeta.molecules import FINGERPRINTS
+from molmeta.molecules.blocks import FINGERPRINTS
 
 
 class FingerprintKernel(nn.Module):

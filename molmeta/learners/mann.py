@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
-from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 GAMMA = 0.95  # decay of usage
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples, Regression, Target
-from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
 from molmeta.learners.distance import Cosine, SquaredEuclidean, distance
+from molmeta.tasks.episode import Classification, Examples, Regression, Target
 
 
 class Matching(Learner):

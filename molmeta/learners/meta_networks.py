@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
-from molmeta.functional import canonical_order
-from molmeta.learner import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.functional import canonical_order
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 P = 7.0  # of the preprocessing of gradients
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta import registry
-from molmeta.episode import Classification, Examples, Inputs, Target
-from molmeta.functional import class_means
-from molmeta.learner import Embedded, Learner, State, same_shapes
+from molmeta.learners.base import Embedded, Learner, State, same_shapes
 from molmeta.learners.distance import SquaredEuclidean, distance
+from molmeta.learners.functional import class_means
+from molmeta.tasks.episode import Classification, Examples, Inputs, Target
 
 
 class Prototypical(Learner):

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples, Target
-from molmeta.functional import class_means
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learners.base import Embedded, Learner, State
+from molmeta.learners.functional import class_means
 from molmeta.learners.head import UnitLength
 from molmeta.learners.multi_task import PreTrained
+from molmeta.tasks.episode import Classification, Examples, Target
 
 
 class QuadraticProbe(Learner):

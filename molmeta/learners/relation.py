@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples, Target
 from molmeta.errors import ConfigError
-from molmeta.functional import class_means
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learners.base import Embedded, Learner, State
+from molmeta.learners.functional import class_means
+from molmeta.tasks.episode import Classification, Episode, Examples, Target
 
 
 class Relation(Learner):

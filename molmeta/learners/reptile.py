@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from molmeta.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
 from molmeta.errors import ConfigError
-from molmeta.learner import Learner, State, label_scale, scaled
+from molmeta.learners.base import Learner, State, label_scale, scaled
 from molmeta.learners.head import linear_head, predict, predict_for_tasks, step_sizes
+from molmeta.tasks.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
 
 EPSILON = 1e-8
 

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples, Target
-from molmeta.learner import Embedded, Learner, State
+from molmeta.learners.base import Embedded, Learner, State
+from molmeta.tasks.episode import Classification, Episode, Examples, Target
 
 
 class Siamese(Learner):

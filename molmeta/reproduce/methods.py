@@ -12,13 +12,12 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from molmeta.checkpoints import untrained
-from molmeta.config import load_experiment
-from molmeta.datasets.dealt import DealtAssay
-from molmeta.episode import Examples
-from molmeta.learner import Embedded, Learner
+from molmeta.datasets.split_assays import DealtAssay
+from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.maml import MAML
-from molmeta.reproduce.fine_tuning import (
+from molmeta.models.checkpoints import untrained
+from molmeta.models.config import load_experiment
+from molmeta.reproduce.early_stopping import (
     FineTuning,
     Task,
     balance,
@@ -29,6 +28,7 @@ from molmeta.reproduce.fine_tuning import (
     tuned_outputs,
 )
 from molmeta.reproduce.sizes import MULTI_TASK
+from molmeta.tasks.episode import Examples
 
 FOREST = "random_forest"
 FOREST_WITH_VALIDATION = "random_forest_with_validation"

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from molmeta.assay import Assay
 from molmeta.learners.multi_task import LabelledMolecules, MultiTaskByMolecule
-from molmeta.molecules import Molecules
-from molmeta.ragged import ragged_rows
+from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.ragged import ragged_rows
 from molmeta.seeds import generator
+from molmeta.tasks.assay import Assay
 
 PARTS = 8  # of a batch, which several processes may share
 

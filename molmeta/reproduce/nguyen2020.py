@@ -12,27 +12,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from molmeta.assay import Assay
-from molmeta.checkpoints import from_pretrained
-from molmeta.config import Episodes
-from molmeta.datasets.dealt import DealtAssay, Study
+from molmeta.datasets.split_assays import DealtAssay, Study
 from molmeta.device import resolve
-from molmeta.distributed import rank, world_size
 from molmeta.errors import ConfigError, TooFewMeasurements
+from molmeta.evaluation.assay_benchmark import cost, run_jobs
+from molmeta.evaluation.results import Results
 from molmeta.files import write_atomic
-from molmeta.learner import Learner
+from molmeta.learners.base import Learner
 from molmeta.learners.multi_task import MultiTaskByMolecule
-from molmeta.learners.nguyen2020 import COMPAT
+from molmeta.learners.released_maml import COMPAT
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.models.config import Episodes
 from molmeta.registry import nearest
-from molmeta.reproduce.fine_tuning import FineTuning
+from molmeta.reproduce.early_stopping import FineTuning
 from molmeta.reproduce.methods import FOREST, forests, methods_of, score_all, selection_score
 from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import META, MULTI_TASK, TRAINED, Size, experiment
-from molmeta.results import Results
-from molmeta.sampling import AssayEpisodes, at_random, large_enough
 from molmeta.seeds import torch_seeded
-from molmeta.studies import cost, run_jobs
-from molmeta.training import compute_features, digest, run_training, start_learner
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.sampling import AssayEpisodes, at_random, large_enough
+from molmeta.training.distributed import rank, world_size
+from molmeta.training.meta_training import compute_features, digest, run_training, start_learner
 
 SELECT_BY = 96  # measurements of a validation task that are fine-tuned on
 

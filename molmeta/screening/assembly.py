@@ -9,11 +9,11 @@ from pathlib import Path
 
 from molmeta.errors import DataError
 from molmeta.files import file_sha256, replacing
-from molmeta.libraries.base import Row
 from molmeta.screening.hits import Best, Labels, label_of
 from molmeta.screening.job import SHARD, Job
+from molmeta.screening.libraries.base import Row
 from molmeta.screening.output import CsvSink, open_sink
-from molmeta.screening.scoring import Told
+from molmeta.screening.scorer import Told
 from molmeta.screening.shards import Shards
 
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import torch
 
 from molmeta.errors import ConfigError
-from molmeta.libraries.base import Library
 from molmeta.registry import nearest
 from molmeta.screening.job import SHARD, Job, save_assays
+from molmeta.screening.libraries.base import Library
 from molmeta.screening.reading import Ask
-from molmeta.screening.scoring import Scorer, Told
+from molmeta.screening.scorer import Scorer, Told
 from molmeta.screening.supervisor import Supervisor
 
 ENGINES = ("here", "local", "ray")

@@ -9,19 +9,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from molmeta.checkpoints import (
+from molmeta.files import file_sha256
+from molmeta.models.base import CHUNK, AdaptedAssay
+from molmeta.models.checkpoints import (
     from_pretrained,
     load_assay,
     save_assay,
     save_pretrained,
     tensors_sha256,
 )
-from molmeta.episode import target_to_dict
-from molmeta.files import file_sha256
-from molmeta.libraries.base import Library
-from molmeta.models import CHUNK, AdaptedAssay
-from molmeta.screening.scoring import added_columns
+from molmeta.screening.libraries.base import Library
+from molmeta.screening.scorer import added_columns
 from molmeta.screening.supervisor import STALL
+from molmeta.tasks.episode import target_to_dict
 
 SHARD = 8 * CHUNK  # rows that are scored and kept together
 

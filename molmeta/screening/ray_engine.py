@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from molmeta.errors import ConfigError, DataError, MolmetaError
 from molmeta.files import file_sha256
-from molmeta.libraries.base import Kind
 from molmeta.screening.job import Job, save_assays
+from molmeta.screening.libraries.base import Kind
 from molmeta.screening.reading import Ask
-from molmeta.screening.scoring import Told
+from molmeta.screening.scorer import Told
 from molmeta.screening.supervisor import Supervisor
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import Any
 
 from molmeta.errors import DataError
 from molmeta.files import write_atomic
-from molmeta.libraries.csv_library import LineWriter
-from molmeta.screening.scoring import Told
+from molmeta.screening.libraries.csv_library import LineWriter
+from molmeta.screening.scorer import Told
 
 MANIFEST, HITS = "manifest.json", "hits-path"
 

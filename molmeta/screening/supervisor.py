@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from molmeta.errors import MolmetaError
-from molmeta.libraries.base import Kind
-from molmeta.models import CHUNK
+from molmeta.models.base import CHUNK
+from molmeta.screening.libraries.base import Kind
 from molmeta.screening.reading import Ask
-from molmeta.screening.scoring import Told
+from molmeta.screening.scorer import Told
 from molmeta.screening.worker import receive, send
 
 START = 300.0  # seconds that a worker may take to load the model

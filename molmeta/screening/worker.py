@@ -43,7 +43,7 @@ def main() -> None:
 
     from molmeta.screening.job import load_assays
     from molmeta.screening.reading import Ask
-    from molmeta.screening.scoring import Scorer
+    from molmeta.screening.scorer import Scorer
 
     torch.set_num_threads(1)
     folder, kind, device = sys.argv[1:]

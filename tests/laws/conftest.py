@@ -22,9 +22,9 @@ from molmeta.encoders.features_with_prior import FeaturesWithPrior
 from molmeta.encoders.fingerprint import FingerprintNetwork
 from molmeta.encoders.ggnn import GGNN
 from molmeta.encoders.gin import GIN
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
-from molmeta.learner import Embedded, Learner
-from molmeta.molecules import Molecules
+from molmeta.learners.base import Embedded, Learner
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 WIDTH = 8  # of a vector
 SIDE = 8  # of an image

@@ -15,7 +15,7 @@ from itertools import cycle
 
 from rdkit import Chem
 
-from molmeta.featurizers.standardise import Policy, Standardised, Standardiser
+from molmeta.featurizers.standardisation import Policy, Standardised, Standardiser
 
 MINUTE = 60
 

@@ -18,12 +18,12 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline
 
 from molmeta import FewShotClassifier, FewShotRegressor, MolmetaError
-from molmeta.checkpoints import untrained
-from molmeta.config import experiment_names
 from molmeta.errors import ConfigError, OneClassSupport
-from molmeta.evaluation import Protocol
-from molmeta.models import BaseModel
-from molmeta.studies import configured
+from molmeta.evaluation.assay_benchmark import configured
+from molmeta.evaluation.protocol import Protocol
+from molmeta.models.base import BaseModel
+from molmeta.models.checkpoints import untrained
+from molmeta.models.config import experiment_names
 
 SHIPPED = ["default"]
 SLOW = {"fine_tune_all", "few_shot_gnn"}  # with these a refit takes seconds

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from molmeta.episode import Episode, Examples, Regression
-from molmeta.learner import Learner
+from molmeta.learners.base import Learner
+from molmeta.tasks.episode import Episode, Examples, Regression
 
 HELD_OUT = range(1000, 1008)
 

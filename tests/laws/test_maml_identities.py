@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.encoders.gin import GIN
-from molmeta.episode import Classification, Examples, Regression
 from molmeta.learners.maml import MAML
+from molmeta.tasks.episode import Classification, Examples, Regression
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from molmeta.episode import Classification
+from molmeta.tasks.episode import Classification
 
 
 def test_outputs_for_many_tasks_are_those_for_each(case):

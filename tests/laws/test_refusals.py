@@ -8,8 +8,8 @@ from typing import ClassVar
 import pytest
 import torch
 
-from molmeta.episode import Classification, Episode, Examples, Regression
 from molmeta.errors import OneClassSupport, UnsupportedTarget
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression
 
 
 @dataclass(frozen=True)

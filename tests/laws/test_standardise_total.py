@@ -22,9 +22,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from rdkit import Chem, rdBase
 
-from molmeta.assay import Assays
 from molmeta.errors import ConfigError
-from molmeta.featurizers.standardise import FRAGMENTS, Policy, Standardiser, Status, standardise
+from molmeta.featurizers.standardisation import FRAGMENTS, Policy, Standardiser, Status, standardise
+from molmeta.tasks.assay import Assays
 
 WORKER = Path(__file__).with_name("standardise_lines.py")
 PIECES, PIECE = 20, 5_500  # processes, and texts that each of them is given

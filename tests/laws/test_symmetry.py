@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from molmeta.baselines.nearest_neighbours import NearestNeighbours
-from molmeta.episode import Classification, Examples
+from molmeta.tasks.episode import Classification, Examples
 
 
 def test_the_order_of_the_support_matters_only_where_that_is_declared(case):

@@ -20,11 +20,11 @@ from molmeta.baselines.logistic_regression import LogisticRegression
 from molmeta.baselines.nearest_neighbours import NearestNeighbours
 from molmeta.baselines.random_forest import RandomForest
 from molmeta.encoders.features import Features, read_block
-from molmeta.episode import Classification, Examples, Regression
-from molmeta.functional import canonical_order, tanimoto
-from molmeta.learner import Embedded
-from molmeta.molecules import Molecules
-from molmeta.sampling import evaluation_episode
+from molmeta.learners.base import Embedded
+from molmeta.learners.functional import canonical_order, tanimoto
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.episode import Classification, Examples, Regression
+from molmeta.tasks.sampling import evaluation_episode
 
 
 def test_the_forest_on_a_real_assay_is_scikit_learns(embedded):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
 
-from molmeta.calibration import Conformal, ConformalInterval, VennAbers
 from molmeta.errors import TooFewMeasurements
+from molmeta.workbench.calibration import Conformal, ConformalInterval, VennAbers
 
 
 def sample(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:

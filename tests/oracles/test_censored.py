@@ -8,12 +8,12 @@ import torch
 from scipy import stats
 from torch import nn
 
-from molmeta.assay import Assay
 from molmeta.baselines.nearest_neighbours import NearestNeighbours
-from molmeta.episode import Classification, Examples, Regression
 from molmeta.errors import MolmetaError, OneClassSupport, UnsupportedTarget
 from molmeta.learners.censored import exact_for_bounds
 from molmeta.learners.gaussian_process import GaussianProcess
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification, Examples, Regression
 
 
 class Gaussian(nn.Module):

@@ -12,8 +12,8 @@ from molmeta.encoders.base import Encoder
 from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.residual import Residual
 from molmeta.errors import ConfigError, DataError
-from molmeta.functional import gradient_steps
-from molmeta.molecules import Molecules
+from molmeta.learners.functional import gradient_steps
+from molmeta.molecules.blocks import Molecules
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 SMALL = {"width": 16, "size": 20, "in_channels": 2}

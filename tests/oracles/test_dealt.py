@@ -7,9 +7,8 @@ import pytest
 from rdkit import Chem, DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
-from molmeta.assay import Assay, Assays
 from molmeta.datasets.chembl import Split
-from molmeta.datasets.dealt import (
+from molmeta.datasets.split_assays import (
     IN,
     LEAST,
     OUT,
@@ -18,11 +17,12 @@ from molmeta.datasets.dealt import (
     recreate,
     similarity_to_nearest,
 )
-from molmeta.episode import Classification
 from molmeta.errors import TooFewMeasurements
-from molmeta.molecules import Molecules
+from molmeta.molecules.blocks import Molecules
 from molmeta.reproduce.nguyen2020 import reproduce
 from molmeta.reproduce.sizes import SIZES as SIZES_OF_STUDY
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.episode import Classification
 
 SIZES = (16, 32, 64, 128, 256)
 

@@ -9,9 +9,9 @@ import torch
 from slow_layers import layer_norm, linear
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples
 from molmeta.learners import few_shot_gnn
 from molmeta.learners.few_shot_gnn import FewShotGNN
+from molmeta.tasks.episode import Classification, Examples
 
 DIM, WIDTH, HIDDEN = 3, 4, 5
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -13,17 +13,13 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF
 from torch import Tensor, nn
 
-from molmeta.assay import Assays
-from molmeta.checkpoints import from_pretrained
-from molmeta.config import load_experiment
 from molmeta.encoders.features import Features
 from molmeta.encoders.features_with_prior import FeaturesWithPrior
 from molmeta.encoders.fingerprint import FingerprintNetwork
-from molmeta.episode import Classification, Episode, Examples, Regression
 from molmeta.errors import ConfigError
-from molmeta.functional import tanimoto
-from molmeta.learner import Embedded
+from molmeta.learners.base import Embedded
 from molmeta.learners.deep_kernel import DeepKernel
+from molmeta.learners.functional import tanimoto
 from molmeta.learners.gaussian_process import (
     GaussianProcess,
     PriorMean,
@@ -32,8 +28,12 @@ from molmeta.learners.gaussian_process import (
 )
 from molmeta.learners.kernels import LearnedRBF, fingerprint_kernel
 from molmeta.learners.multi_task import MultiTask
-from molmeta.molecules import FINGERPRINTS, Molecules
-from molmeta.training import meta_train
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.models.config import load_experiment
+from molmeta.molecules.blocks import FINGERPRINTS, Molecules
+from molmeta.tasks.assay import Assays
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression
+from molmeta.training.meta_training import meta_train
 
 NETWORK = {"name": "fingerprint", "hidden": 16, "dim": 8}
 

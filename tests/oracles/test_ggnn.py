@@ -12,8 +12,8 @@ from rdkit import Chem
 from torch import Tensor, nn
 
 from molmeta.encoders.ggnn import GGNN, WIDTH
-from molmeta.learners.nguyen2020 import LogitHead
-from molmeta.molecules import Molecules
+from molmeta.learners.released_maml import LogitHead
+from molmeta.molecules.blocks import Molecules
 
 
 def plain(encoder: GGNN, x: Molecules) -> Tensor:

@@ -7,8 +7,8 @@ import torch
 from slow_layers import layer_norm, linear
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples
 from molmeta.learners.hypernetwork import HyperNetwork
+from molmeta.tasks.episode import Classification, Examples
 
 DIM, HIDDEN, EMBEDDING, RANK = 3, 5, 4, 2
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -19,10 +19,10 @@ from molmeta.encoders.hypernetwork import (
     HyperGIN,
     KernelGenerator,
 )
-from molmeta.episode import Classification, Examples
 from molmeta.errors import ConfigError
 from molmeta.learners.maml import MAML
 from molmeta.registry import lookup
+from molmeta.tasks.episode import Classification, Examples
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 SMALL = {"embedding": 4, "rank": 3}

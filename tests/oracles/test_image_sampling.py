@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from molmeta.episode import Classification, Episode
 from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
-from molmeta.image_sampling import NWayKShot, evaluation_images
-from molmeta.images import Images
+from molmeta.tasks.episode import Classification, Episode
+from molmeta.tasks.image_sampling import NWayKShot, evaluation_images
+from molmeta.tasks.images import Images
 
 CLASSES, EACH = 8, 9
 

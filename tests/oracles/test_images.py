@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from molmeta.errors import DataError
-from molmeta.images import Images
+from molmeta.tasks.images import Images
 
 
 def made(n_classes: int = 5, each: int = 3, channels: int = 1, side: int = 4) -> Images:

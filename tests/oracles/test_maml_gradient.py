@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.encoders.gin import GIN
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
-from molmeta.learner import Embedded
+from molmeta.learners.base import Embedded
 from molmeta.learners.maml import MAML
-from molmeta.molecules import ATOM_SIZES, Molecules
+from molmeta.molecules.blocks import ATOM_SIZES, Molecules
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 RATE, STEPS = 0.02, 3
 Predict = Callable[[list[Tensor], object], Tensor]

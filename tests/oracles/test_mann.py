@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
 from molmeta.learners.mann import MANN, least
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 DIM, HIDDEN, SLOTS, WIDTH, HEADS = 3, 5, 7, 4, 2
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -9,8 +9,8 @@ import pytest
 import torch
 from test_mann import DIM, EXACT, Slow, examples, learner_for, shown
 
-from molmeta.episode import Classification, Episode, Regression
 from molmeta.learners.mann import MANN
+from molmeta.tasks.episode import Classification, Episode, Regression
 
 TARGETS = [Classification(2), Classification(3), Regression()]
 

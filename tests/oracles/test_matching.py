@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Examples, Regression
 from molmeta.learners.distance import SquaredEuclidean
 from molmeta.learners.matching import FullContext, Matching
 from molmeta.learners.prototypical import Prototypical
+from molmeta.tasks.episode import Classification, Examples, Regression
 
 DIM = 4
 CLASSES = [1, 0, 1, 2, 1]

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
 from molmeta.learners.meta_networks import MetaNetworks, preprocess
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 DIM, HIDDEN, UNITS = 3, 4, 5
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from molmeta import molecules as module
-from molmeta.molecules import Counts, Dense, Molecules
+from molmeta.molecules import blocks as module
+from molmeta.molecules.blocks import Counts, Dense, Molecules
 
 BLOCKS = ("graph", "ecfp4", "descriptors")
 INDICES = {

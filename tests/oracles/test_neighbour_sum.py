@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from molmeta.graphs import Csr, neighbour_sum
+from molmeta.molecules.graphs import Csr, neighbour_sum
 
 SHAPES = [(5, 7), (6, 6), (1, 4), (4, 1)]
 

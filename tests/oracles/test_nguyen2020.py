@@ -9,20 +9,20 @@ import torch.nn.functional as F
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from molmeta.assay import Assay
-from molmeta.config import load_experiment
 from molmeta.encoders.ggnn import GGNN
-from molmeta.episode import Classification, Episode, Examples, Regression
 from molmeta.errors import ConfigError
-from molmeta.learner import Embedded, Learner
+from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.multi_task import MultiTaskByMolecule
-from molmeta.learners.nguyen2020 import LogitHead, anil, maml, weighted_loss
-from molmeta.models import BaseModel
-from molmeta.molecules import Molecules
-from molmeta.reproduce.fine_tuning import FineTuning, balance, neighbours_outputs
+from molmeta.learners.released_maml import LogitHead, anil, maml, weighted_loss
+from molmeta.models.base import BaseModel
+from molmeta.models.config import load_experiment
+from molmeta.molecules.blocks import Molecules
+from molmeta.reproduce.early_stopping import FineTuning, balance, neighbours_outputs
 from molmeta.reproduce.methods import methods_of, parts_of
 from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import SIZES, experiment
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression
 
 BINARY = Classification(2)
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples
-from molmeta.learner import Embedded
+from molmeta.learners.base import Embedded
 from molmeta.learners.distance import Cosine, GeneralisedKL, Mahalanobis, SquaredEuclidean
 from molmeta.learners.prototypical import Description, Prototypical
+from molmeta.tasks.episode import Classification, Episode, Examples
 
 
 def task(n_way: int, shots: int, dim: int = 6) -> Examples:

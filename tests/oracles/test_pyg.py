@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from molmeta.encoders.pyg import ATOM_DIM, PyG
-from molmeta.episode import Classification, Examples
 from molmeta.errors import ConfigError
-from molmeta.learner import Embedded
+from molmeta.learners.base import Embedded
 from molmeta.learners.prototypical import Prototypical
-from molmeta.molecules import ATOM_SIZES, Molecules
+from molmeta.molecules.blocks import ATOM_SIZES, Molecules
+from molmeta.tasks.episode import Classification, Examples
 
 SMALL = {"hidden_channels": 8, "num_layers": 2}
 MODELS = {

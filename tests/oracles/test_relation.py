@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples
 from molmeta.learners.relation import MapRelation, Relation, VectorRelation
+from molmeta.tasks.episode import Classification, Episode, Examples
 
 CLASSES = [1, 0, 1, 2, 1]
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.episode import Classification, Episode, Examples, Regression, Target
 from molmeta.errors import ConfigError
-from molmeta.learner import Embedded
+from molmeta.learners.base import Embedded
 from molmeta.learners.reptile import Reptile
+from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
 
 RATE, STEPS = 0.05, 7
 EXACT = {"rtol": 1e-10, "atol": 1e-10}

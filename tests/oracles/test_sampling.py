@@ -8,10 +8,10 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from molmeta.assay import Assay
-from molmeta.episode import Classification, Episode, Regression, Target
 from molmeta.errors import ConfigError, TooFewMeasurements
-from molmeta.sampling import AssayEpisodes, evaluation_episode, large_enough
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification, Episode, Regression, Target
+from molmeta.tasks.sampling import AssayEpisodes, evaluation_episode, large_enough
 
 
 def assay(actives: int, inactives: int, name: str = "assay", target: Target | None = None) -> Assay:

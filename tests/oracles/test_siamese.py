@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from molmeta.episode import Classification, Episode, Examples
 from molmeta.learners.siamese import Siamese
+from molmeta.tasks.episode import Classification, Episode, Examples
 
 DIM = 3
 

@@ -8,7 +8,7 @@ import pytest
 from rdkit import Chem
 
 from molmeta.errors import ConfigError
-from molmeta.featurizers.standardise import Policy, Standardiser, standardise
+from molmeta.featurizers.standardisation import Policy, Standardiser, standardise
 
 GOOD = {
     "OCC": "CCO",

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from molmeta.episode import Classification, Examples
 from molmeta.learners.maml import MAML
 from molmeta.learners.reptile import Reptile
+from molmeta.tasks.episode import Classification, Examples
 
 TARGET = Classification(3)
 BODY, HEAD = 0.05, 2.0

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from molmeta.assay import Assay
-from molmeta.config import Training
 from molmeta.encoders.fingerprint import FingerprintNetwork
-from molmeta.episode import Classification
 from molmeta.errors import CheckpointError
-from molmeta.learner import Learner
+from molmeta.learners.base import Learner
 from molmeta.learners.maml import anil
 from molmeta.learners.prototypical import prototypical
-from molmeta.sampling import AssayEpisodes
-from molmeta.trainer import MetaTrainer
+from molmeta.models.config import Training
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification
+from molmeta.tasks.sampling import AssayEpisodes
+from molmeta.training.trainer import MetaTrainer
 
 SETTINGS = Training(steps=6, lr=0.01, evaluate_every=3, seed=5)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import torch
 
-from molmeta.assay import Assay, Assays
-from molmeta.config import Episodes as Drawn
-from molmeta.config import Experiment, Model, Training
 from molmeta.datasets.chembl import load_embedded
-from molmeta.molecules import Molecules
-from molmeta.training import meta_train
+from molmeta.models.config import Episodes as Drawn
+from molmeta.models.config import Experiment, Model, Training
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.training.meta_training import meta_train
 
 FILE = Path(__file__).with_name("golden.json")
 GIN = {"name": "gin", "width": 16, "layers": 3}

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from molmeta.assay import Assay
-from molmeta.checkpoints import from_pretrained
-from molmeta.episode import Regression
-from molmeta.molecules import Molecules
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Regression
 
 FILE = Path(__file__).with_name("golden_pretrained.json")
 DRUGS = {  # anti-inflammatory drugs and others, with values that nobody measured

@@ -14,8 +14,8 @@ import pytest
 from rdkit import Chem
 
 from molmeta.errors import DataError
-from molmeta.libraries.base import Library, Row
-from molmeta.libraries.formats import open_library
+from molmeta.screening.libraries.base import Library, Row
+from molmeta.screening.libraries.formats import open_library
 
 SMILES = ["CCO", "c1ccccc1C(=O)NC", "CC(=O)[O-].[Na+]", "xyz", "C[C@H](N)C(=O)O"] * 4
 PACK: dict[str, Callable[[bytes], bytes]] = {

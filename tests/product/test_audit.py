@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molmeta.assay import Assay, Assays
-from molmeta.audit import COLUMNS, NEAR_NAME, audit
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import Split
-from molmeta.episode import Regression
-from molmeta.molecules import Molecules
+from molmeta.evaluation.leakage import COLUMNS, NEAR_NAME, audit
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.episode import Regression
 
 LONG = "CCCCCCCCCCCCCCCCCCCC"
 TWINS = {  # a test molecule, one of training, and what they have in common beside the looser

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from product_commands import adapt_command, screen_command
 
-from molmeta.checkpoints import from_pretrained, json_sha256, load_assay
 from molmeta.cli.main import main
 from molmeta.errors import CheckpointError
+from molmeta.models.checkpoints import from_pretrained, json_sha256, load_assay
 
 GOOD = "smiles,activity\n" + "".join(f"{'C' * i}O,{i % 2}\n" for i in range(1, 11))
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molmeta.assay import Assays
 from molmeta.cli.main import main
+from molmeta.tasks.assay import Assays
 
 CONFIG = """
 [model.learner]

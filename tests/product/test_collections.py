@@ -18,8 +18,8 @@ from molmeta import Classification
 from molmeta.cli.main import main
 from molmeta.datasets.fs_mol import read_fs_mol
 from molmeta.datasets.moleculenet import read_moleculenet
-from molmeta.episode import Regression
 from molmeta.errors import ConfigError, DataError
+from molmeta.tasks.episode import Regression
 
 TOX21 = Path(__file__).parents[3] / "shared" / "data" / "tox21.csv.gz"
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from molmeta import registry
-from molmeta.assay import Assays
-from molmeta.config import Episodes, Experiment, Model, Training
 from molmeta.datasets.chembl import load_embedded
 from molmeta.encoders.base import Encoder
-from molmeta.episode import Classification, Examples
-from molmeta.molecules import Molecules
-from molmeta.training import meta_train
+from molmeta.models.config import Episodes, Experiment, Model, Training
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assays
+from molmeta.tasks.episode import Classification, Examples
+from molmeta.training.meta_training import meta_train
 
 PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from molmeta.assay import Assays
 from molmeta.cli.main import main
-from molmeta.curation import DataCheck, Finding, check_data
 from molmeta.datasets.table import read_measurements
+from molmeta.tasks.assay import Assays
+from molmeta.workbench.curation import DataCheck, Finding, check_data
 
 
 @pytest.fixture(scope="module")

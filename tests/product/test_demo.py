@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from molmeta.demonstration import SHOWN, demo
-from molmeta.evaluation import Protocol
+from molmeta.evaluation.demonstration import SHOWN, demo
+from molmeta.evaluation.protocol import Protocol
 
 
 @pytest.mark.slow

@@ -12,10 +12,10 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 from product_commands import python
 
-from molmeta import doctor
-from molmeta.doctor import Finding, Need
 from molmeta.errors import MolmetaError
-from molmeta.models import AdaptedAssay
+from molmeta.models.base import AdaptedAssay
+from molmeta.workbench import doctor
+from molmeta.workbench.doctor import Finding, Need
 
 NO_NETWORK = """
 import socket

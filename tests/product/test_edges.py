@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molmeta.assay import Assay, Assays
-from molmeta.checkpoints import from_pretrained
 from molmeta.cli.main import main
-from molmeta.comparison import compare
-from molmeta.episode import Regression
 from molmeta.errors import MolmetaError
-from molmeta.estimators import FewShotClassifier, FewShotRegressor
-from molmeta.explanations import similar_assays
-from molmeta.identity import read
-from molmeta.report.contents import _audit
-from molmeta.suggestion import suggest
-from molmeta.workbench import suggest_from
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.molecules.identity import read
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.episode import Regression
+from molmeta.workbench.comparison import compare
+from molmeta.workbench.estimators import FewShotClassifier, FewShotRegressor
+from molmeta.workbench.explanations import similar_assays
+from molmeta.workbench.report.contents import _audit
+from molmeta.workbench.suggestion import suggest
+from molmeta.workbench.verbs import suggest_from
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_bounds_are_learned_from_and_not_scored(part, forest) -> None:
     found = compare(bounded, models, repeats=1)
     assert "8 of them are bounds: learned from, and not scored." in found.markdown()
     test_part = np.arange(16)  # what is asked about has no such value
-    from molmeta.comparison import _score
+    from molmeta.workbench.comparison import _score
 
     told = dict(_score(forest, bounded, np.arange(16, 32)[censor[16:] == 0], test_part))
     assert told["rmse"] < 10

@@ -14,14 +14,10 @@ from PIL import Image
 
 from molmeta import from_pretrained, load_experiment
 from molmeta.cli.main import main
-from molmeta.config import experiment_names
 from molmeta.datasets.digits import digits_split
 from molmeta.datasets.image_splits import image_splits
 from molmeta.errors import ConfigError, MolmetaError
-from molmeta.evaluation import COLUMNS
-from molmeta.functional import tanimoto
-from molmeta.image_sampling import evaluation_images
-from molmeta.image_studies import (
+from molmeta.evaluation.image_benchmark import (
     ImageProtocol,
     image_markdown,
     kinds,
@@ -29,8 +25,12 @@ from molmeta.image_studies import (
     run_image_study,
     trained_together,
 )
-from molmeta.scoring import score_images
-from molmeta.training import meta_train, meta_train_images
+from molmeta.evaluation.protocol import COLUMNS
+from molmeta.learners.functional import tanimoto
+from molmeta.models.config import experiment_names
+from molmeta.tasks.image_sampling import evaluation_images
+from molmeta.training.meta_training import meta_train, meta_train_images
+from molmeta.training.scoring import score_images
 
 OMNIGLOT = Path(__file__).parents[3] / "shared" / "data" / "omniglot_images_background_small1.zip"
 EXPERIMENT = """

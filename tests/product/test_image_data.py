@@ -14,8 +14,8 @@ from PIL import Image
 from molmeta import load_digits, load_image_folder, load_miniimagenet
 from molmeta.datasets.digits import digits_split
 from molmeta.errors import ConfigError, DataError
-from molmeta.image_sampling import evaluation_images
-from molmeta.images import ImageSplit
+from molmeta.tasks.image_sampling import evaluation_images
+from molmeta.tasks.images import ImageSplit
 
 
 def photograph(seed: int, mode: str = "RGB") -> Image.Image:

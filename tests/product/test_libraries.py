@@ -13,8 +13,8 @@ from library_files import CONTENTS, PACK, SMILES, opened, read, refused
 from rdkit import Chem
 
 from molmeta.errors import DataError
-from molmeta.libraries import compression
-from molmeta.libraries.formats import open_library
+from molmeta.screening.libraries import compression
+from molmeta.screening.libraries.formats import open_library
 
 
 @pytest.mark.parametrize("packing", ["", *PACK])

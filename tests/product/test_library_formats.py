@@ -16,8 +16,8 @@ from library_files import SMILES, block, opened, read, refused, table
 from rdkit import Chem
 
 from molmeta.errors import DataError
-from molmeta.libraries import base, csv_library, sdf, smi
-from molmeta.libraries.formats import open_library
+from molmeta.screening.libraries import base, csv_library, sdf, smi
+from molmeta.screening.libraries.formats import open_library
 
 
 def test_csv_cells_are_kept_as_they_are(tmp_path: Path) -> None:

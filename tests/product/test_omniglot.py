@@ -16,7 +16,7 @@ from PIL import Image
 from molmeta import Images, load_omniglot
 from molmeta.datasets.omniglot import alphabet_folds, omniglot_split
 from molmeta.errors import ConfigError, DataError
-from molmeta.image_sampling import evaluation_images
+from molmeta.tasks.image_sampling import evaluation_images
 
 OMNIGLOT = Path(__file__).parents[3] / "shared" / "data" / "omniglot_images_background_small1.zip"
 ALPHABETS = ("Greek", "Malay_(Jawi_-_Arabic)", "N_Ko")

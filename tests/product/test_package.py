@@ -46,7 +46,7 @@ def test_registered_names_exist() -> None:
 
 
 def test_shipped_experiments_build() -> None:
-    from molmeta.config import experiment_names, load_experiment
+    from molmeta.models.config import experiment_names, load_experiment
 
     assert {"prototypical", "anil", "random_forest", "nearest_neighbours"} <= set(
         experiment_names()

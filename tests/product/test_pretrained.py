@@ -14,10 +14,10 @@ from golden_pretrained import FILE, predictions
 from product_commands import python
 
 from molmeta import FewShotClassifier, FewShotRegressor
-from molmeta.audit import known_molecules
-from molmeta.checkpoints import DEFAULT, PRETRAINED, from_pretrained
 from molmeta.datasets.chembl import data_file, embedded_split
 from molmeta.errors import CheckpointError
+from molmeta.evaluation.leakage import known_molecules
+from molmeta.models.checkpoints import DEFAULT, PRETRAINED, from_pretrained
 
 ROOT = Path(__file__).parents[2]
 FOLDER = PRETRAINED / DEFAULT

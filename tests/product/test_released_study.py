@@ -18,14 +18,14 @@ import pytest
 import torch
 from rdkit import Chem
 
-from molmeta.assay import Assays
 from molmeta.cli.main import main
 from molmeta.datasets.gsk2020 import load_restricted
 from molmeta.datasets.released_study import environment_counts, is_release, read_release
 from molmeta.encoders.ggnn import GGNN
 from molmeta.errors import DataError
 from molmeta.featurizers.atoms75 import Atoms75
-from molmeta.molecules import Molecules
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assays
 
 COLUMNS = {"meta_train": [0, 2, 3], "meta_val": [4], "meta_test": [1, 5]}
 PARTS = ("train", "val", "test")

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molmeta.assay import Assays
 from molmeta.cli.main import main
+from molmeta.tasks.assay import Assays
 
 EVIL = "<script>document.title='run'</script>"
 QUOTED = '"><img src=x onerror="document.title=\'run\'">'

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from product_commands import python
 
-from molmeta.checkpoints import from_pretrained
 from molmeta.cli.main import main
-from molmeta.learner import Embedded
-from molmeta.learners.nguyen2020 import ReleasedMAML
+from molmeta.learners.base import Embedded
+from molmeta.learners.released_maml import ReleasedMAML
+from molmeta.models.checkpoints import from_pretrained
 
 ROWS = (
     "maml",
@@ -118,7 +118,7 @@ def test_an_unfinished_training_goes_on_to_the_same_weights(
 
 STOPPED = """
 import sys
-from molmeta import trainer
+from molmeta.training import trainer
 from molmeta.cli.main import main
 save = trainer.MetaTrainer.save
 def stop(self, path):

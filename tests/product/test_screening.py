@@ -16,13 +16,13 @@ from product_commands import python, screen_command
 from rdkit import Chem, DataStructs
 from rdkit.ML.Scoring.Scoring import CalcBEDROC, CalcEnrichment
 
-from molmeta.checkpoints import from_pretrained, load_assay, save_assay
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import load_embedded
 from molmeta.errors import MolmetaError
-from molmeta.featurizers.standardise import Status
-from molmeta.identity import ecfp4_bits
-from molmeta.models import AdaptedAssay
+from molmeta.featurizers.standardisation import Status
+from molmeta.models.base import AdaptedAssay
+from molmeta.models.checkpoints import from_pretrained, load_assay, save_assay
+from molmeta.molecules.identity import ecfp4_bits
 from molmeta.screening import Extras, screen
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molmeta.assay import Assay, Assays
 from molmeta.datasets.splits import draw_split, read_split, split_assays, split_molecules
-from molmeta.episode import Regression
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
-from molmeta.identity import scaffolds
-from molmeta.molecules import Molecules
+from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.identity import scaffolds
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.episode import Regression
 
 
 @pytest.fixture

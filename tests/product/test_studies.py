@@ -10,9 +10,9 @@ import pytest
 
 from molmeta import from_pretrained
 from molmeta.cli.main import main
-from molmeta.evaluation import COLUMNS, Protocol, summarise
-from molmeta.results import Results, costs_table, write_results
-from molmeta.studies import cost
+from molmeta.evaluation.assay_benchmark import cost
+from molmeta.evaluation.protocol import COLUMNS, Protocol, summarise
+from molmeta.evaluation.results import Results, costs_table, write_results
 
 ROWS = [
     (learner, task, 16, 0, metric, value + shift, 0.4)

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from molmeta.checkpoints import from_pretrained
 from molmeta.device import resolve
 from molmeta.errors import ConfigError
+from molmeta.models.checkpoints import from_pretrained
 
 SCRIPT = Path(__file__).with_name("torchrun_steps.py")
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

@@ -11,24 +11,24 @@ import pandas as pd
 import pytest
 from rdkit import Chem, DataStructs
 
-from molmeta.assay import Assay, Assays
-from molmeta.checkpoints import from_pretrained
 from molmeta.cli.main import main
-from molmeta.comparison import Comparison, compare, linear_probe_of, standard_models
-from molmeta.episode import Classification, Regression
 from molmeta.errors import MolmetaError, TooFewMeasurements
-from molmeta.explanations import (
+from molmeta.metrics import resampled_interval
+from molmeta.models.checkpoints import from_pretrained
+from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.identity import ecfp4_bits, read, scaffolds
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.episode import Classification, Regression
+from molmeta.workbench.comparison import Comparison, compare, linear_probe_of, standard_models
+from molmeta.workbench.explanations import (
     atom_contributions,
     draw_molecule,
     influences,
     raw_score,
     similar_assays,
 )
-from molmeta.identity import ecfp4_bits, read, scaffolds
-from molmeta.metrics import resampled_interval
-from molmeta.molecules import Molecules
-from molmeta.suggestion import suggest
-from molmeta.trust import Trusted
+from molmeta.workbench.suggestion import suggest
+from molmeta.workbench.trust import Trusted
 
 FAST = ("default", "nearest_neighbours", "random_forest")
 
@@ -77,7 +77,7 @@ class TestCompare:
         assert (counts.nunique(axis=1) == 1).all()  # the same folds for all
 
     def test_scaffold_folds_share_no_scaffold(self, binary):
-        from molmeta.comparison import SCAFFOLD, _folds
+        from molmeta.workbench.comparison import SCAFFOLD, _folds
 
         kinds = np.array(scaffolds(binary.molecules.smiles))
         fold = _folds(binary, SCAFFOLD, list(kinds), 0, 0)

@@ -9,16 +9,15 @@ import pytest
 import torch
 
 from molmeta import registry
-from molmeta.assay import Assays
-from molmeta.config import Episodes, Training, load_experiment
 from molmeta.datasets.chembl import load_embedded
-from molmeta.descriptions import described
 from molmeta.errors import MolmetaError, UnsupportedTarget
-from molmeta.featurizers.text import descriptions
-from molmeta.molecules import Molecules
-from molmeta.sampling import evaluation_episode
-from molmeta.scoring import score_learner
-from molmeta.training import meta_train
+from molmeta.models.config import Episodes, Training, load_experiment
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assays
+from molmeta.tasks.descriptions import described, descriptions
+from molmeta.tasks.sampling import evaluation_episode
+from molmeta.training.meta_training import meta_train
+from molmeta.training.scoring import score_learner
 
 NAMES = ["CHEMBL2047_EC50", "CHEMBL1862_Ki", "CHEMBL4616_EC50", "CHEMBL2971_Ki"]
 

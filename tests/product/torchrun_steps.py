@@ -15,17 +15,24 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from molmeta.assay import Assay
-from molmeta.config import Training
 from molmeta.datasets.chembl import load_embedded
-from molmeta.distributed import broadcast, processes, rank, same_as_first, sum_gradients, sum_number
 from molmeta.encoders.gin import GIN
-from molmeta.episode import Classification
 from molmeta.learners.maml import maml
 from molmeta.learners.prototypical import prototypical
-from molmeta.molecules import Molecules
-from molmeta.sampling import AssayEpisodes
-from molmeta.trainer import MetaTrainer
+from molmeta.models.config import Training
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.episode import Classification
+from molmeta.tasks.sampling import AssayEpisodes
+from molmeta.training.distributed import (
+    broadcast,
+    processes,
+    rank,
+    same_as_first,
+    sum_gradients,
+    sum_number,
+)
+from molmeta.training.trainer import MetaTrainer
 
 EPISODES = 5  # shares of 3 and 2
 UNCLIPPED = Training(lr=0.01, clip=1e9)

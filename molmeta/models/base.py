@@ -1,0 +1,168 @@
+"""A trained model, and the model adapted to an assay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from molmeta.errors import MolmetaError, TooFewMeasurements
+from molmeta.learners.base import Embedded, Learner, State
+from molmeta.models.config import Experiment
+from molmeta.molecules.blocks import Molecules
+from molmeta.tasks.assay import Assay
+from molmeta.tasks.descriptions import described
+from molmeta.tasks.episode import Target
+
+CHUNK = 1024  # molecules that are encoded at once
+CHECKED = 32  # measured molecules whose outputs must be finite
+HEADS = 64  # assays whose outputs for them are computed at once
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A meta-trained learner with what it was built and trained by.
+
+    Attributes
+    ----------
+    learner : Learner
+        In evaluation mode.
+    experiment : Experiment
+        The resolved configuration, with the standardisation policy.
+    sha256 : str
+        Of the weights: what an adapted assay refers to.
+    """
+
+    learner: Learner
+    experiment: Experiment
+    sha256: str
+
+    def readable(self, assay: Assay) -> Assay:
+        """The assay as the learner reads it: bounds as values, where it knows no better."""
+        bounded = assay.censor is not None and not self.learner.reads_bounds
+        return replace(assay, censor=None) if bounded else assay
+
+    def adapt(self, assay: Assay) -> AdaptedAssay:
+        """Adapt to the measurements of one assay, without changing the model.
+
+        A zero-shot model reads the assay's description (`info`) and no measurement.
+
+        Raises
+        ------
+        UnsupportedTarget, OneClassSupport, TooFewMeasurements
+        """
+        described_by = self.learner.described_by
+        if len(assay) < 2 and described_by is None:
+            raise TooFewMeasurements(
+                f"assay {assay.name} has {len(assay)} usable measurements; 2 are the least, and 16 "
+                "or more are of use"
+            )
+        assay = replace(assay, molecules=assay.molecules.alone_if_few())
+        support = described(assay, described_by) if described_by else assay.examples()
+        support = support.to(self.learner.device)
+        built_for = self.experiment.model.target["kind"]
+        fits = built_for == assay.target.kind or self.learner.serves_all_targets
+        if not fits and list(self.learner.parameters()):
+            raise MolmetaError(
+                f"the model '{self.experiment.name}' was trained for {built_for}, the assay "
+                f"{assay.name} is a {assay.target.kind}; {self.learner.advice(support)}"
+            )
+        with torch.no_grad():
+            state = self.learner.adapt(support)
+            known = [] if described_by else [self.learner(support.x[:CHECKED], state)]
+        if not all(bool(torch.isfinite(t).all()) for t in (*state.values(), *known)):
+            raise MolmetaError(
+                f"the model '{self.experiment.name}' diverged on assay {assay.name}: its step "
+                "sizes are too large for these values; train it on such assays, or take another "
+                "model"
+            )
+        counts = {"measurements": len(assay)}
+        if assay.target.kind == "classification":
+            actives = int(assay.active.sum())
+            counts |= {"active": actives, "inactive": len(assay) - actives}
+        return AdaptedAssay(assay.name, state, assay.target, self, counts, dict(assay.info))
+
+
+@dataclass(frozen=True)
+class AdaptedAssay:
+    """A base model adapted to one assay.
+
+    Attributes
+    ----------
+    name : str
+        The assay.
+    state : dict of Tensor
+        What the learner knows of it.
+    target : Target
+        What is predicted.
+    base : BaseModel
+        The model that made the state and reads it.
+    counts : dict
+        Number of support measurements, in all and by class.
+    info : dict
+        Whatever else is known of the assay, such as what "active" means.
+    """
+
+    name: str
+    state: State
+    target: Target
+    base: BaseModel
+    counts: dict[str, int]
+    info: dict[str, str]
+
+    def predict(self, molecules: Molecules) -> np.ndarray:
+        """What molecules are ranked by, `[n]`: p(active), or the predicted value."""
+        return score_assays([self], molecules)[:, 0]
+
+    def outputs(self, molecules: Molecules) -> np.ndarray:
+        """The learner's outputs: scores of the classes, or mean and log-variance, `[n, width]`."""
+        learner, chunks = self.base.learner, range(0, len(molecules), CHUNK)
+        with torch.no_grad():
+            parts = [learner(molecules[start : start + CHUNK], self.state) for start in chunks]
+        empty = np.empty((0, self.target.width))
+        return torch.cat(parts).double().cpu().numpy() if parts else empty
+
+
+def check_together(assays: Sequence[AdaptedAssay]) -> None:
+    """Raise `MolmetaError`, if assays are not of one model, or not all classes or all values."""
+    if any(assay.base is not assays[0].base for assay in assays):
+        raise MolmetaError("the assays were adapted from different models; screen them one by one")
+    if len(kinds := {assay.target.kind for assay in assays}) > 1:
+        raise MolmetaError(
+            f"some assays are a {' and others a '.join(sorted(kinds))}; screen apart"
+        )
+
+
+def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.ndarray:
+    """Scores `[n, assays]`; each molecule is encoded once.
+
+    Raises
+    ------
+    MolmetaError
+        The assays are not of one base model.
+    """
+    check_together(assays)
+    base = assays[0].base
+    molecules = molecules.alone_if_few()
+    out = np.zeros((len(molecules), len(assays)))
+    with torch.no_grad():
+        for start in range(0, len(molecules), CHUNK):
+            rows = slice(start, min(start + CHUNK, len(molecules)))
+            head, x = encode_once(base.learner, molecules[rows])
+            for first in range(0, len(assays), HEADS):
+                some = assays[first : first + HEADS]
+                outputs = head.for_tasks(x, [assay.state for assay in some])
+                scores = some[0].target.score(torch.cat(list(outputs)))
+                columns = slice(first, first + len(some))
+                out[rows, columns] = scores.view(len(some), -1).T.double().cpu().numpy()
+    return out
+
+
+def encode_once(learner: Learner, x: Molecules) -> tuple[Learner, Molecules | Tensor]:
+    """The part of a learner that depends on the task, and what it reads of some molecules."""
+    if isinstance(learner, Embedded):
+        return learner.learner, learner.encoder(x)
+    return learner, x

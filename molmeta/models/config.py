@@ -1,0 +1,266 @@
+"""Experiments: frozen dataclasses read from TOML, where an unknown key is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from molmeta import registry
+from molmeta.errors import ConfigError
+from molmeta.featurizers.standardisation import Policy
+from molmeta.learners.base import Learner
+from molmeta.tasks.episode import target_from_dict
+
+
+@dataclass(frozen=True)
+class Model:
+    """What to build: an encoder and a learner by name, with their options, for a target."""
+
+    learner: dict[str, Any]
+    encoder: dict[str, Any]
+    target: dict[str, Any] = field(default_factory=lambda: {"kind": "classification", "n_way": 2})
+    policy: Policy = field(default_factory=Policy)
+
+    def build(self) -> Learner:
+        """A new learner with random weights (from torch's generator)."""
+        target = target_from_dict(self.target)
+        encoder = _make("encoder", self.encoder)
+        return _make("learner", self.learner, encoder, target)
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """How training tasks are drawn.
+
+    Attributes
+    ----------
+    support_sizes : tuple of int
+        A meta-batch has one of these, drawn at random.
+    query_size, meta_batch_size : int
+        Queries an episode, episodes a step.
+    shuffle_classes : bool
+        Swap active and inactive in every other training episode, by chance: what is active can
+        then be told from the support alone.
+    """
+
+    support_sizes: tuple[int, ...] = (16, 32, 64)
+    query_size: int = 64
+    meta_batch_size: int = 8
+    shuffle_classes: bool = False
+
+
+@dataclass(frozen=True)
+class Shots:
+    """How training tasks are drawn from images; the model's target has the number of classes.
+
+    Attributes
+    ----------
+    shots : tuple of int
+        A meta-batch has one of these as its images a class to learn from, drawn at random. 0
+        alone: the attributes of the classes.
+    query_shots : int
+        Queries a class.
+    meta_batch_classes : int
+        Classes in a step, over all its episodes: 20 are four 5-way episodes, or one of 20.
+    """
+
+    shots: tuple[int, ...] = (1, 5)
+    query_shots: int = 5
+    meta_batch_classes: int = 20
+
+    def meta_batch_size(self, n_way: int) -> int:
+        """Episodes a step."""
+        return max(1, self.meta_batch_classes // n_way)
+
+
+@dataclass(frozen=True)
+class Training:
+    """How weights are learned.
+
+    Attributes
+    ----------
+    steps : int
+        Most meta-batches; 0 trains nothing.
+    lr, weight_decay : float
+        Of AdamW.
+    clip : float
+        Largest norm of the meta-gradient.
+    evaluate_every : int
+        Steps between two looks at the validation assays.
+    patience : int
+        Looks without a better score before training stops.
+    validation_draws : int
+        Episodes for each validation assay and support size.
+    seed : int
+        Of weights, episodes and dropout.
+    encoder_lr : float, optional
+        The encoder's own rate, in place of `lr`; 0 keeps it as it is.
+    encoder_from : str
+        An experiment that is trained first, on the same data: the encoder begins with its weights.
+        For learners that find nothing to tell apart in the vectors of a random encoder.
+    """
+
+    steps: int = 600
+    lr: float = 1e-3
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    evaluate_every: int = 50
+    patience: int = 6
+    validation_draws: int = 3
+    seed: int = 0
+    encoder_lr: float | None = None
+    encoder_from: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Everything that a run needs but the data."""
+
+    name: str
+    model: Model
+    episodes: Episodes | Shots = field(default_factory=Episodes)
+    training: Training = field(default_factory=Training)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to learn ahead."""
+        return bool(self.training.steps or self.training.encoder_from)
+
+    @property
+    def assay_episodes(self) -> Episodes:
+        """How tasks are drawn from assays.
+
+        Raises
+        ------
+        ConfigError
+            The experiment is for images.
+        """
+        if not isinstance(self.episodes, Episodes):
+            raise ConfigError(
+                f"the experiment '{self.name}' is for images: its episodes have shots"
+            )
+        return self.episodes
+
+    @property
+    def image_episodes(self) -> Shots:
+        """How tasks are drawn from images.
+
+        Raises
+        ------
+        ConfigError
+            The experiment is for molecules.
+        """
+        if not isinstance(self.episodes, Shots):
+            raise ConfigError(
+                f"the experiment '{self.name}' is for molecules; one for images has shots in "
+                "[episodes], such as images/prototypical"
+            )
+        return self.episodes
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, spec: dict[str, Any]) -> Experiment:
+        """From plain JSON or TOML.
+
+        Raises
+        ------
+        ConfigError
+            A key is unknown or missing, or a value has the wrong type.
+        """
+        model = dict(_table(spec, "model"))
+        model["policy"] = _fill(Policy, model.get("policy", {}), "model.policy")
+        episodes = spec.get("episodes", {})
+        parts = {
+            "model": _fill(Model, model, "model"),
+            "episodes": _fill(Shots if "shots" in episodes else Episodes, episodes, "episodes"),
+            "training": _fill(Training, spec.get("training", {}), "training"),
+        }
+        return _fill(cls, {**spec, **parts}, "experiment")
+
+
+def experiment_names(folder: str = "") -> list[str]:
+    """The experiments that are shipped, or those of a folder: `images/maml`, `nguyen2020/maml`."""
+    files = (resources.files("molmeta") / "experiments" / folder).iterdir()
+    stems = (p.name.removesuffix(".toml") for p in files if p.name.endswith(".toml"))
+    return sorted(f"{folder}/{stem}" if folder else stem for stem in stems)
+
+
+def load_experiment(name_or_path: str | Path) -> Experiment:
+    """A shipped experiment by name, or a TOML file by path.
+
+    Raises
+    ------
+    ConfigError
+        There is no such experiment or file, or it is not a valid configuration.
+    """
+    folders = ("", "images", "nguyen2020")
+    path, shipped = Path(name_or_path), [n for folder in folders for n in experiment_names(folder)]
+    if path.suffix == ".toml":
+        if not path.is_file():
+            raise ConfigError(f"there is no configuration file {path}")
+        text = path.read_text(encoding="utf-8")
+    elif str(name_or_path) in shipped:
+        source = resources.files("molmeta") / "experiments" / f"{name_or_path}.toml"
+        text = source.read_text(encoding="utf-8")
+    else:
+        known = registry.nearest(str(name_or_path), shipped)
+        raise ConfigError(f"there is no experiment '{name_or_path}'{known} (or give a .toml file)")
+    name = path.stem
+    try:
+        experiment = Experiment.from_dict({"name": name, **tomllib.loads(text)})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name_or_path} is not TOML: {error}") from error
+    with torch.random.fork_rng(devices=[]):
+        experiment.model.build()  # wrong names and options are found here, before any work
+    return experiment
+
+
+def _table(spec: dict[str, Any], key: str) -> dict[str, Any]:
+    if not isinstance(spec.get(key), dict):
+        raise ConfigError(f"the configuration has no table [{key}]")
+    return spec[key]
+
+
+def _fill(cls: type, values: dict[str, Any], where: str) -> Any:
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f"unknown key '{key}' in {where}{registry.nearest(key, list(known))}")
+        default = known[key].default
+        if isinstance(default, int | float | str) and not _fits(value, default):
+            raise ConfigError(
+                f"{where}.{key} is {value!r}; it must be {type(default).__name__}, "
+                f"such as {default!r}"
+            )
+    for key, f in known.items():
+        required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+        if required and key not in values:
+            raise ConfigError(f"{where} lacks the key '{key}'")
+    return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _fits(value: Any, default: float | str) -> bool:
+    if isinstance(default, float):
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is type(default)
+
+
+def _make(kind: str, spec: dict[str, Any], *parts: Any) -> Any:
+    options = dict(spec)
+    if "name" not in options:
+        raise ConfigError(f"the {kind} has no name; there is: {', '.join(registry.names(kind))}")
+    name = options.pop("name")
+    factory = registry.lookup(kind, name)
+    try:
+        return factory(*parts, **options)
+    except TypeError as error:
+        raise ConfigError(f"the {kind} '{name}' does not take these options: {error}") from error

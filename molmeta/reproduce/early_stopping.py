@@ -1,0 +1,135 @@
+"""How Nguyen et al. 2020 use an initialisation: fine-tuning with early stopping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.neighbors import KNeighborsClassifier
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from molmeta import metrics
+from molmeta.datasets.split_assays import DealtAssay
+from molmeta.learners.base import Learner
+from molmeta.learners.functional import adam_until
+from molmeta.learners.released_maml import LogitHead, weighted_loss
+from molmeta.models.base import CHUNK
+from molmeta.seeds import torch_seeded
+from molmeta.tasks.episode import Classification, Examples
+
+NEIGHBOURS = 3
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Adam on the whole support, stopped by the task's validation part.
+
+    Attributes
+    ----------
+    lr : float
+        Rate of Adam (β = .9, .999).
+    epochs : int
+        Most steps: a support is one batch, as in the release.
+    patience : int
+        Steps in a row whose validation loss is above the lowest before it stops.
+    """
+
+    lr: float = 0.005
+    epochs: int = 200
+    patience: int = 10
+
+    def __call__(
+        self,
+        network: nn.Module,
+        support: Examples,
+        watched: Examples,
+        positive_weight: float = 1.0,
+    ) -> dict[str, Tensor]:
+        """The parameters of a network with the lowest loss on `watched`; the network stays."""
+
+        def loss(parameters: dict[str, Tensor], part: Examples = support) -> Tensor:
+            outputs = functional_call(network, parameters, part.x)
+            return weighted_loss(outputs, part.y, positive_weight)
+
+        def loss_watched(parameters: dict[str, Tensor]) -> float:
+            with torch.no_grad():
+                return float(loss(parameters, watched))
+
+        start: dict[str, Tensor] = dict(network.named_parameters())
+        return adam_until(loss, loss_watched, start, self.lr, self.epochs, self.patience)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A dealt assay as a method reads it: as molecules, or as the vectors of a frozen encoder."""
+
+    dealt: DealtAssay
+    all: Examples
+
+    @classmethod
+    def of(cls, dealt: DealtAssay, device: torch.device, encoder: nn.Module | None = None) -> Task:
+        """With the molecules; or, given an encoder, with their vectors."""
+        examples = dealt.assay.examples()
+        if encoder is not None:
+            starts = range(0, len(examples), CHUNK)
+            with torch.no_grad():
+                vectors = [encoder(examples.x[start : start + CHUNK]) for start in starts]
+            examples = Examples(torch.cat(vectors), examples.y, examples.target)
+        return cls(dealt, examples.to(device))
+
+    def part(self, positions: np.ndarray) -> Examples:
+        """Some of the measurements."""
+        index = torch.from_numpy(positions).to(self.all.y.device)
+        return Examples(self.all.x[index], self.all.y[index], self.all.target)
+
+
+def scores_of(outputs: Tensor, part: Examples) -> Iterator[tuple[str, float]]:
+    """(metric, value) of outputs `[n, 2]` for a part."""
+    active, score = part.y.cpu().numpy(), part.target.score(outputs).cpu().numpy()
+    yield "auprc", metrics.auprc(active, score)
+    yield "roc_auc", metrics.roc_auc(active, score)
+
+
+def balance(support: Examples) -> float:
+    """Inactives over actives: the weight that the release gives actives in the test."""
+    ones = float(support.y.sum())
+    return (len(support) - ones) / ones
+
+
+def tuned_outputs(
+    network: nn.Module,
+    task: Task,
+    support: Examples,
+    settings: FineTuning,
+    positive_weight: float,
+    judged: Examples,
+) -> Tensor:
+    """Fine-tune on a support, and predict `judged`: `[n, 2]`."""
+    watched = task.part(task.dealt.validation)
+    tuned = settings(network, support, watched, positive_weight)
+    with torch.no_grad():
+        return functional_call(network, tuned, judged.x)
+
+
+def neighbours_outputs(support: Examples, judged: Examples) -> Tensor:
+    """Log-probabilities of the three nearest neighbours, by Euclidean distance."""
+    model = KNeighborsClassifier(n_neighbors=min(NEIGHBOURS, len(support)))
+    model.fit(support.x.cpu().numpy(), support.y.cpu().numpy())
+    shares = torch.from_numpy(model.predict_proba(judged.x.cpu().numpy()))
+    return shares.clamp(min=1e-6).log()
+
+
+def new_head(dim: int, seed: int) -> LogitHead:
+    """A head whose weights depend on the seed alone."""
+    with torch_seeded("new head", seed):
+        return LogitHead(dim)
+
+
+def learner_outputs(learner: Learner, support: Examples, judged: Examples) -> Tensor:
+    """Adapt a learner to a support, and predict."""
+    assert isinstance(support.target, Classification)
+    with torch.no_grad():
+        return learner(judged.x, learner.adapt(support))

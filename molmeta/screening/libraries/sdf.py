@@ -1,0 +1,81 @@
+"""Structure-data files (SDF): blocks of atoms and bonds, with named fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from molmeta.screening.libraries.base import LONGEST, Kind, Library, Row
+from molmeta.screening.libraries.compression import open_text
+
+FIELD = re.compile(r"^>.*?<([^>]+)>")
+END = "$$$$"
+
+
+class SdfLibrary(Library):
+    """Records that end in `$$$$`; the header is `title`, and every field that any record has.
+
+    Where a field has that name itself, the title's is `title_`. What is no UTF-8 stays in the
+    cells, and is replaced in `Row.text`.
+    """
+
+    kind: ClassVar[Kind] = "molblock"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        names: dict[str, None] = {}
+        for lines, _ in self._records():
+            names.update(dict.fromkeys(_parts(lines)[1]))
+        title = "title"
+        while title in names:
+            title += "_"
+        self.header = [title, *names]
+
+    def rows(self) -> Iterator[Row]:
+        """Every record."""
+        for lines, whole in self._records():
+            yield self._row(lines, whole=whole)
+
+    def _row(self, lines: list[str], *, whole: bool) -> Row:
+        block, fields = _parts(lines)
+        title = lines[0].strip() if lines else ""
+        cells = [title, *(fields.get(name, "") for name in self.header[1:])]
+        if not whole:
+            return Row(cells, "", "too large", f"a record of over {LONGEST:,} characters")
+        if not block.strip():
+            return Row(cells, "", "empty", "the record is empty")
+        return Row(cells, block.encode("utf-8", "replace").decode())
+
+    def _records(self) -> Iterator[tuple[list[str], bool]]:
+        """The lines of each record, without their ends; and whether these are all."""
+        with open_text(self.path) as text:
+            record: list[str] = []
+            size = 0
+            while line := text.readline(LONGEST + 1):
+                if line.startswith(END):
+                    yield record, size <= LONGEST
+                    record, size = [], 0
+                elif size <= LONGEST:
+                    record.append(line.rstrip("\n"))
+                    size += len(line)
+            if any(line.strip() for line in record):
+                yield record, size <= LONGEST
+
+
+def _parts(record: list[str]) -> tuple[str, dict[str, str]]:
+    """The block of a record; and its fields, each of which a blank line ends."""
+    block: list[str] = []
+    fields: dict[str, list[str]] = {}
+    place = block
+    for line in record:
+        found = FIELD.match(line)
+        if found:
+            place = fields[found[1]] = []
+        elif place is not block and not line.strip():
+            place = []
+        else:
+            place.append(line)
+    joined = {name: "\n".join(value) for name, value in fields.items()}
+    return "".join(f"{line}\n" for line in block), joined

@@ -1,0 +1,104 @@
+"""What every engine does with a piece of a library: texts in, texts out, a row for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from rdkit import Chem
+
+from molmeta.errors import MolmetaError
+from molmeta.featurizers.standardisation import Standardised
+from molmeta.models.base import CHUNK, AdaptedAssay, score_assays
+from molmeta.molecules.blocks import Molecules
+from molmeta.screening.libraries.base import Kind
+from molmeta.screening.reading import Ask, MoleculeReader
+
+DIGITS = "{:.7g}"
+
+
+Told = list[str]  # the columns that are added to a row, as text
+
+
+def added_columns(assays: Sequence[AdaptedAssay], kind: Kind) -> list[str]:
+    """The columns that a screen adds: `score`, or `score_<assay>` for each of several, and so on.
+
+    Raises
+    ------
+    MolmetaError
+        There is no assay, or two have one name.
+    """
+    if not assays:
+        raise MolmetaError("no adapted assay was given to screen with")
+    names = [f"score_{assay.name}" for assay in assays] if len(assays) > 1 else ["score"]
+    if len(set(names)) < len(names):
+        raise MolmetaError(f"two of the assays have the same name: {', '.join(names)}")
+    smiles = ["standardised_smiles"] if kind == "molblock" else []
+    return [*smiles, *names, "status", "reason"]
+
+
+class Scorer:
+    """Scores rows, chunk by chunk; never raises for a row.
+
+    Parameters
+    ----------
+    assays : sequence of AdaptedAssay
+        Of one model.
+    kind : {"smiles", "molblock"}
+        What the rows are.
+    """
+
+    def __init__(self, assays: Sequence[AdaptedAssay], kind: Kind = "smiles") -> None:
+        self.assays, self.kind = assays, kind
+        self.read = MoleculeReader(assays[0].base.experiment.model.policy, kind)
+
+    def score(self, rows: Sequence[Ask]) -> list[Told]:
+        """The added columns of each row; chunks begin at every 1,024th."""
+        starts = range(0, len(rows), CHUNK)
+        return [told for start in starts for told in self._chunk(rows[start : start + CHUNK])]
+
+    def failed(self, row: Ask, status: str, reason: str) -> Told:
+        """The added columns of a row that has no score."""
+        smiles = [""] if self.kind == "molblock" else []
+        return [*smiles, *[""] * len(self.assays), status, reason]
+
+    def _chunk(self, rows: Sequence[Ask]) -> list[Told]:
+        out: list[Told] = []
+        usable: list[int] = []
+        mols: list[Chem.Mol] = []
+        for row in rows:
+            found = self.read(row)
+            if isinstance(found, Standardised):
+                out.append(self.failed(row, found.status, found.reason))
+            else:
+                usable.append(len(out))
+                mols.append(found)
+                out.append([])
+        smiles = [Chem.MolToSmiles(mol) for mol in mols]
+        scores, failures = self._scores(smiles, mols)
+        for place, text, values, reason in zip(usable, smiles, scores, failures, strict=True):
+            if reason or not np.isfinite(values).all():
+                why = reason or "a score is not finite"
+                out[place] = self.failed(rows[place], "failed", why)
+            else:
+                shown = [text] if self.kind == "molblock" else []
+                out[place] = [*shown, *map(DIGITS.format, values), "ok", ""]
+        return out
+
+    def _scores(self, smiles: list[str], mols: list[Chem.Mol]) -> tuple[np.ndarray, list[str]]:
+        """Scores `[n, assays]`, and for each molecule why it has none ("" where it has)."""
+        if not smiles:
+            return np.empty((0, len(self.assays))), []
+        try:
+            return score_assays(self.assays, Molecules(smiles, mols)), [""] * len(smiles)
+        except torch.OutOfMemoryError:
+            raise
+        except (MolmetaError, RuntimeError, ValueError) as error:
+            if len(smiles) == 1:
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                return np.full((1, len(self.assays)), np.nan), [reason]
+        half = len(smiles) // 2  # find the molecule that cannot be described, keep the rest
+        left = self._scores(smiles[:half], mols[:half])
+        right = self._scores(smiles[half:], mols[half:])
+        return np.concatenate([left[0], right[0]]), left[1] + right[1]

@@ -1,0 +1,302 @@
+"""Meta-training on assays or on images: an experiment and data in, a model (and its folder) out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from hashlib import sha256
+from pathlib import Path
+
+import torch
+
+from molmeta.device import resolve
+from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
+from molmeta.files import write_atomic
+from molmeta.learners.base import Embedded, Learner
+from molmeta.models.base import BaseModel
+from molmeta.models.checkpoints import save_pretrained, tensors_sha256
+from molmeta.models.config import Experiment, load_experiment
+from molmeta.seeds import torch_seeded
+from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.image_sampling import NWayKShot
+from molmeta.tasks.images import Images
+from molmeta.tasks.sampling import AssayEpisodes, fits, large_enough
+from molmeta.training.cards import environment_json, listed, model_card
+from molmeta.training.distributed import rank
+from molmeta.training.scoring import mean_accuracy, mean_score
+from molmeta.training.trainer import MetaTrainer, Sampler, Validate
+
+
+def meta_train(
+    experiment: Experiment | str,
+    train: Assays,
+    validation: Assays | None = None,
+    *,
+    save_dir: str | Path | None = None,
+    device: str = "auto",
+    workers: int = 1,
+    progress: bool | None = None,
+) -> BaseModel:
+    """Meta-train a learner on assays.
+
+    A script that `torchrun` starts in several processes calls this inside
+    `with molmeta.distributed.processes():`; process 0 writes.
+
+    Parameters
+    ----------
+    experiment : Experiment or str
+        What to build and how to train it; or the name of a shipped one, or a TOML file.
+    train, validation : Assays
+        Disjoint. Real measurements are made binary at each assay's median if the experiment's
+        target is a classification. Assays too small for an episode are left out (and counted in
+        the run's README). Without a `validation` assay that is large enough there is no early
+        stopping.
+    save_dir : path, optional
+        Gets `model.safetensors`, `config.json`, `history.csv`, `environment.json`, `README.md`,
+        and while training `checkpoint.safetensors`; if that is there, the run goes on from it,
+        to the same bits as an unbroken one on as many processes.
+    device : str
+        `auto`, or a torch device.
+    workers : int
+        Processes that compute features (see `Molecules.compute`).
+
+    Raises
+    ------
+    MolmetaError
+        An assay is in both sets, or none is large enough; or there are more processes than
+        episodes in a meta-batch.
+    """
+    experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
+    drawn = experiment.assay_episodes
+    shared = sorted(set(train) & set(validation or {}))
+    if shared:
+        raise MolmetaError(f"assay {shared[0]} is in both training and validation; leave it in one")
+    one_class: list[str] = []
+    if experiment.model.target["kind"] == "classification":
+        train, one_class = train.binarise_where_possible()
+        validation = validation and validation.binarise_where_possible()[0]
+    kept, small = large_enough(train.values(), drawn.support_sizes, drawn.query_size)
+    if not kept:
+        raise TooFewMeasurements(
+            f"none of the {len(train)} assays has the {max(drawn.support_sizes)} + "
+            f"{drawn.query_size} measurements of an episode; lower support_sizes or "
+            "query_size in the configuration"
+        )
+    learner = start_learner(
+        experiment,
+        device,
+        lambda name: meta_train(
+            *(name, train, validation),
+            save_dir=_encoder_folder(save_dir),
+            device=device,
+            workers=workers,
+            progress=progress,
+        ),
+    )
+    sampler = AssayEpisodes(
+        kept,
+        drawn.support_sizes,
+        drawn.query_size,
+        drawn.meta_batch_size,
+        experiment.training.seed,
+        learner.described_by,
+        drawn.shuffle_classes,
+    )
+    sizes, draws = drawn.support_sizes, experiment.training.validation_draws
+    looked_at = [
+        assay for assay in (validation or {}).values() if any(fits(assay, size) for size in sizes)
+    ]
+    validate = lambda one: mean_score(  # noqa: E731
+        one.for_use(), looked_at, sizes, draws
+    )
+    compute_features(learner, [*kept, *looked_at], workers)
+    left_out = one_class + [assay.name for assay in small]
+    with torch_seeded("for training", experiment.training.seed):  # heads that it may add
+        trained = learner.for_training([assay.name for assay in kept]).to(learner.device)
+    return run_training(
+        experiment,
+        trained,
+        sampler,
+        validate if looked_at else None,
+        (digest(kept), digest(looked_at)),
+        [
+            f"meta-trained on {len(kept)} assays; seed {experiment.training.seed}",
+            "left out, as of one class or too small for an episode: " + listed(left_out),
+            "selected by mean ΔAUPRC on validation assays",
+        ],
+        save_dir=save_dir,
+        progress=progress,
+    )
+
+
+def meta_train_images(
+    experiment: Experiment | str,
+    train: Images,
+    validation: Images | None = None,
+    *,
+    n_way: int | None = None,
+    save_dir: str | Path | None = None,
+    device: str = "auto",
+    progress: bool | None = None,
+) -> BaseModel:
+    """Meta-train a learner on images: `meta_train` with classes of images in place of assays.
+
+    Parameters
+    ----------
+    experiment : Experiment or str
+        With `shots` in its episodes; or the name of a shipped one, such as `images/maml`. Its
+        encoder is built for the shape of these images.
+    train, validation : Images
+        Of different classes. Without `validation` there is no early stopping.
+    n_way : int, optional
+        Classes of a task, in place of the experiment's.
+    save_dir, device, progress
+        As for `meta_train`.
+
+    Raises
+    ------
+    MolmetaError
+        A class is in both sets; too few classes, or too few images of one; or there are more
+        processes than episodes in a meta-batch.
+    """
+    experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
+    shared = sorted(set(train.names) & set(validation.names if validation else ()))
+    if shared:
+        raise MolmetaError(f"the class {shared[0]} is in both training and validation")
+    drawn = experiment.image_episodes
+    experiment = for_images(experiment, train, n_way)
+    ways: int = experiment.model.target["n_way"]
+    learner = start_learner(
+        experiment,
+        device,
+        lambda name: meta_train_images(
+            *(name, train, validation),
+            n_way=ways,
+            save_dir=_encoder_folder(save_dir),
+            device=device,
+            progress=progress,
+        ),
+    )
+    sampler = NWayKShot(
+        train,
+        ways,
+        drawn.shots,
+        drawn.query_shots,
+        drawn.meta_batch_size(ways),
+        experiment.training.seed,
+    )
+
+    def validate(one: Learner) -> float:
+        assert validation is not None
+        draws = experiment.training.validation_draws
+        return mean_accuracy(one, validation, ways, drawn.shots, drawn.query_shots, draws)
+
+    return run_training(
+        experiment,
+        learner,
+        sampler,
+        validate if validation else None,
+        (train.digest(), validation.digest() if validation else ""),
+        [
+            f"meta-trained on {train.n_classes} classes of images; seed {experiment.training.seed}",
+            f"selected by mean accuracy on tasks of {validation.n_classes if validation else 0} "
+            "other classes",
+        ],
+        save_dir=save_dir,
+        progress=progress,
+    )
+
+
+def for_images(experiment: Experiment, images: Images, n_way: int | None = None) -> Experiment:
+    """The experiment for images of this shape, and tasks of `n_way` classes."""
+    channels, size = images.pixels.shape[1:3]
+    model = experiment.model
+    encoder = {**model.encoder, "in_channels": channels, "size": size}
+    target = {**model.target, "n_way": n_way or model.target["n_way"]}
+    return replace(experiment, model=replace(model, encoder=encoder, target=target))
+
+
+def start_learner(
+    experiment: Experiment, device: str, train: Callable[[str], BaseModel] | None = None
+) -> Learner:
+    """A new learner; its encoder is that of `encoder_from`, which `train` trains, if there is one.
+
+    Raises
+    ------
+    ConfigError
+        The other experiment's encoder has other sizes.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(experiment.training.seed)
+        learner = experiment.model.build().to(resolve(device))
+    name = experiment.training.encoder_from
+    if not name or train is None:
+        return learner
+    trained = train(name)
+    if not isinstance(learner, Embedded) or not isinstance(trained.learner, Embedded):
+        raise ConfigError(
+            f"'{experiment.name}' and '{name}' (its encoder_from) must be learners on an encoder"
+        )
+    try:
+        learner.encoder.load_state_dict(trained.learner.encoder.state_dict())
+    except RuntimeError as error:
+        raise ConfigError(
+            f"'{experiment.name}' has the encoder {experiment.model.encoder}, '{name}' (its "
+            f"encoder_from) {trained.experiment.model.encoder}; give both the same sizes"
+        ) from error
+    return learner
+
+
+def _encoder_folder(save_dir: str | Path | None) -> Path | None:
+    return None if save_dir is None else Path(save_dir) / "encoder"
+
+
+def run_training(
+    experiment: Experiment,
+    learner: Learner,
+    sampler: Sampler,
+    validate: Validate | None,
+    digests: tuple[str, str],
+    facts: list[str],
+    *,
+    save_dir: str | Path | None,
+    progress: bool | None,
+) -> BaseModel:
+    """Train to the end and, in process 0, write the folder.
+
+    `digests` are checksums of training and validation data; of the `facts` for the model's card,
+    the last says what selected it.
+    """
+    identity = {
+        "model": asdict(experiment.model),
+        "episodes": asdict(experiment.episodes),
+        "training data": digests[0],
+        "validation data": digests[1],
+    }
+    trainer = MetaTrainer(learner, sampler, experiment.training, validate, identity)
+    folder = None if save_dir is None else Path(save_dir)
+    learner = trainer.run(folder and folder / "checkpoint.safetensors", progress).for_use()
+    if folder is None or rank() > 0:
+        return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
+    model = save_pretrained(learner, experiment, folder)
+    write_atomic(folder / "history.csv", trainer.history_csv().encode())
+    environment = environment_json({"training_seconds": round(trainer.seconds, 3)})
+    write_atomic(folder / "environment.json", environment.encode())
+    write_atomic(folder / "README.md", model_card(model, trainer.history, facts).encode())
+    return model
+
+
+def compute_features(learner: Learner, assays: Sequence[Assay], workers: int = 1) -> None:
+    """Compute the feature blocks that the learner's encoders read, in one pass."""
+    blocks = {name for module in learner.modules() for name in getattr(module, "blocks", ())}
+    for assay in assays:
+        assay.molecules.compute(*sorted(blocks), workers=workers)
+
+
+def digest(assays: Iterable[Assay]) -> str:
+    """Checksum of names, molecules and values."""
+    content = sha256()
+    for assay in assays:
+        content.update("\n".join([assay.name, *assay.molecules.smiles]).encode())
+        content.update(assay.values.tobytes())
+    return content.hexdigest()

@@ -1,0 +1,117 @@
+"""From a table to what a verb of the command line writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from molmeta.datasets.table import Report, Table, read_table
+from molmeta.device import resolve
+from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
+from molmeta.files import check_output
+from molmeta.models.base import AdaptedAssay
+from molmeta.models.checkpoints import from_pretrained, save_assay
+from molmeta.models.config import Experiment
+from molmeta.seeds import generator
+from molmeta.tasks.assay import Assays
+from molmeta.tasks.sampling import large_enough
+
+
+def adapt_table(
+    data_path: str | Path,
+    model_path: str | Path,
+    assay_path: str | Path,
+    *,
+    threshold: float | str | None = "median",
+    overwrite: bool = False,
+    device: str = "auto",
+    **columns: Any,
+) -> tuple[dict[Path, AdaptedAssay], Report]:
+    """Read a table, adapt a model to each of its assays, write what the model learned.
+
+    Parameters
+    ----------
+    data_path, columns
+        As for `read_table`; molecules are standardised by the model's own policy.
+    model_path : path
+        A model folder, or the name of a baseline.
+    assay_path : path
+        The file that is written; a folder of `<assay>.safetensors` if there are several assays.
+        Rows that could not be used, and duplicates that disagree, go to `<file>.report.csv`.
+    threshold : float or str, optional
+        A value at or above it is active; "median"; or None to keep a regression.
+
+    Raises
+    ------
+    MolmetaError
+        Anything is wrong with the table, the model or the output. Nothing is written then.
+    """
+    assay_path = Path(assay_path)
+    base = from_pretrained(model_path, resolve(device))
+    table = read_table(data_path, policy=base.experiment.model.policy, **columns)
+    assays = table.assays if threshold is None else table.assays.binarise(threshold)
+    paths = _paths(assays, assay_path)
+    report_path = assay_path.with_name(assay_path.name + ".report.csv")
+    for path in paths:
+        check_output(path, [Path(data_path)], overwrite=overwrite)
+    check_output(report_path, [Path(data_path)], overwrite=True)
+    adapted = {path: base.adapt(assays[name]) for path, name in paths.items()}
+    for path, one in adapted.items():
+        save_assay(one, path)
+    table.report.write(report_path)
+    return adapted, table.report
+
+
+def _paths(assays: Assays, assay_path: Path) -> dict[Path, str]:
+    if len(assays) == 1 and not assay_path.is_dir():
+        return {assay_path: next(iter(assays))}
+    if assay_path.suffix == ".safetensors":
+        names = ", ".join(list(assays)[:5])
+        raise DataError(
+            f"the table has {len(assays)} assays ({names}, …); give a folder as assay path, or "
+            "name one with target columns"
+        )
+    safe = {name: re.sub(r"[^\w.+-]", "_", name) for name in assays}
+    if len(set(safe.values())) < len(safe):
+        raise DataError(f"two assays would be written to one file: {', '.join(safe.values())}")
+    return {assay_path / f"{safe[name]}.safetensors": name for name in assays}
+
+
+def split_for_training(
+    table: Table,
+    experiment: Experiment,
+    validation_names: Sequence[str] | None = None,
+    threshold: float | str = "median",
+) -> tuple[Assays, Assays, list[str]]:
+    """Assays to learn from and to select by, and the names of those with one class alone.
+
+    No molecule of the validation assays is in the others. Without `validation_names`, a tenth of
+    the assays that are large enough (one at least) is drawn by the experiment's seed.
+
+    Raises
+    ------
+    TooFewMeasurements
+        Fewer than two assays are large enough for an episode.
+    """
+    assays, one_class = table.assays, []
+    if experiment.model.target["kind"] == "classification":
+        assays, one_class = assays.binarise_where_possible(threshold)
+    episodes = experiment.assay_episodes
+    kept, _ = large_enough(assays.values(), episodes.support_sizes, episodes.query_size)
+    if len(kept) < 2:
+        raise TooFewMeasurements(
+            f"{len(kept)} of the {len(assays)} assays have the {max(episodes.support_sizes)} + "
+            f"{episodes.query_size} measurements of an episode; meta-training needs 2 assays at "
+            "least: bring more, or lower support_sizes and query_size in the configuration"
+        )
+    if validation_names is None:
+        count = max(1, len(kept) // 10)
+        order = generator("validation", experiment.training.seed).permutation(len(kept))
+        validation_names = [kept[i].name for i in order[:count]]
+    validation = assays.select(validation_names)
+    train = Assays(assay for name, assay in assays.items() if name not in validation)
+    if not train:
+        raise MolmetaError("all assays are for validation; leave some to learn from")
+    return train.without(validation.smiles()), validation, one_class

@@ -1,0 +1,284 @@
+"""The meta-training loop: episodes in, a learner out; a killed run resumes to the same bits.
+
+Under `torchrun` several processes train one learner: each computes the gradient of its share of
+every meta-batch, and all take the same step with the sum.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import pandas as pd
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+from tqdm import tqdm
+
+from molmeta.errors import CheckpointError, ConfigError, MolmetaError
+from molmeta.files import write_atomic
+from molmeta.learners.base import Embedded, Learner
+from molmeta.models.checkpoints import read_safetensors, tensors_sha256
+from molmeta.models.config import Training
+from molmeta.seeds import number
+from molmeta.tasks.episode import Episode
+from molmeta.training.distributed import (
+    broadcast,
+    rank,
+    same_as_first,
+    share,
+    sum_gradients,
+    sum_number,
+    world_size,
+)
+
+Validate = Callable[[Learner], float]
+
+
+class Sampler(Protocol):
+    """What draws training episodes: `AssayEpisodes`, `NWayKShot`, or one's own."""
+
+    @property
+    def meta_batch_size(self) -> int:
+        """Episodes a step."""
+        ...
+
+    def meta_batch(self, step: int) -> list[Episode]:
+        """The episodes of a step, which depend on the step alone."""
+        ...
+
+
+class MetaTrainer:
+    """AdamW on the meta-loss of drawn episodes, with early stopping on validation tasks.
+
+    The state of a run is (step, weights, best weights, optimiser, history): episodes and dropout
+    are drawn from (seed, step), so nothing else is needed to go on after a kill.
+
+    Several processes (see `molmeta.distributed`) give the gradient of one, up to rounding, on the
+    same episodes. What a learner draws at random in training, such as dropout, each process
+    draws for itself, so that runs on another number of processes differ by that.
+
+    Parameters
+    ----------
+    learner : Learner
+        Trained in place, on the device where it is.
+    episodes : Sampler
+        Draws the meta-batch of each step.
+    settings : Training
+        Steps, rates, patience.
+    validate : callable, optional
+        Score of a learner on validation tasks, higher is better; without it the last weights are
+        kept.
+    identity : dict, optional
+        What else must be equal, as JSON, for a checkpoint to belong to this run.
+
+    Raises
+    ------
+    ConfigError
+        There are more processes than episodes in a meta-batch.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        episodes: Sampler,
+        settings: Training,
+        validate: Validate | None = None,
+        identity: dict[str, Any] | None = None,
+    ) -> None:
+        if episodes.meta_batch_size < world_size():
+            raise ConfigError(
+                f"{world_size()} processes share a meta-batch of {episodes.meta_batch_size}, so "
+                f"some would have no episode; raise meta_batch_size to {world_size()} or more, "
+                f"or lower the number of processes (--nproc-per-node) to {episodes.meta_batch_size}"
+            )
+        self.learner, self.episodes = learner, episodes
+        self.settings, self.validate = settings, validate
+        identity = {**asdict(settings), **(identity or {})}
+        self.identity: dict[str, Any] = json.loads(json.dumps(identity))
+        self.device = learner.device
+        self.optimiser = _optimiser(learner, settings)
+        self.step = 0
+        self.seconds = 0.0  # of all sittings up to the last look
+        self.history: list[dict[str, float]] = []
+        self.best = deepcopy(learner.state_dict())
+
+    def run(self, checkpoint: Path | None = None, progress: bool | None = None) -> Learner:
+        """Train to the end; returns the learner with its best weights, in evaluation mode.
+
+        Parameters
+        ----------
+        checkpoint : Path, optional
+            Written after every look at the validation tasks; read first, if it exists.
+        progress : bool, optional
+            Show a bar; by default where standard error is a terminal.
+
+        Raises
+        ------
+        ConfigError
+            The processes do not start from the same data, settings, weights and step.
+        """
+        if checkpoint is not None and checkpoint.exists():
+            self.load(checkpoint)
+        start = (self.identity, self.step, tensors_sha256(self.learner.state_dict()))
+        if not same_as_first(json.dumps(start)):
+            raise ConfigError(
+                f"process {rank()} would start at step {self.step} from other data, settings or "
+                "weights than process 0; give all machines the same command, files and versions, "
+                "and a folder for the run that all of them see"
+            )
+        start_time = time.monotonic() - self.seconds
+        hidden = rank() > 0 or not (sys.stderr.isatty() if progress is None else progress)
+        with (
+            torch.random.fork_rng(),
+            tqdm(total=self.settings.steps, initial=self.step, disable=hidden) as bar,
+        ):
+            losses: list[float] = []
+            while self.step < self.settings.steps and not self.stopped:
+                losses.append(self.train_step())
+                bar.update()
+                if self.step % self.settings.evaluate_every and self.step < self.settings.steps:
+                    continue
+                self.look(sum(losses) / len(losses))
+                self.seconds = time.monotonic() - start_time
+                losses = []
+                bar.set_postfix(self.history[-1])
+                if checkpoint is not None and rank() == 0:
+                    self.save(checkpoint)
+        self.learner.load_state_dict(self.best)
+        return self.learner.requires_grad_(True).eval()
+
+    def train_step(self) -> float:
+        """One meta-batch, this process's share of it; returns the loss of the whole."""
+        torch.manual_seed(number("dropout", self.settings.seed, self.step) + rank())
+        self.learner.train()
+        batch = self.episodes.meta_batch(self.step)
+        mine = [episode.to(self.device) for episode in share(batch)]
+        self.optimiser.zero_grad()
+        loss = self.learner.meta_loss(mine) * (len(mine) / len(batch))
+        loss.backward()
+        sum_gradients(self.learner.parameters())
+        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.settings.clip)
+        self.optimiser.step()
+        self.step += 1
+        return sum_number(loss.item())
+
+    def look(self, loss: float) -> None:
+        """Score the validation tasks; keep the weights if they are the best so far."""
+        row = {"step": self.step, "loss": loss}
+        if self.validate is not None:
+            score = self.validate(self.learner.eval()) if rank() == 0 else 0.0
+            row["score"] = broadcast(score)
+            if not math.isfinite(row["score"]):
+                raise MolmetaError(
+                    f"step {self.step}: the score of the validation tasks is {row['score']}, so "
+                    "that no weights can be chosen by it"
+                )
+        best = max((past.get("score", 0.0) for past in self.history), default=float("-inf"))
+        if self.validate is None or row["score"] > best:
+            self.best = deepcopy(self.learner.state_dict())
+        self.history.append(row)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `patience` looks have passed without a better score."""
+        scores = [row["score"] for row in self.history if "score" in row]
+        return (
+            bool(scores) and len(scores) - 1 - scores.index(max(scores)) >= self.settings.patience
+        )
+
+    def save(self, path: Path) -> None:
+        """All of the run's state as one safetensors file, replaced at once."""
+        tensors = _flatten(
+            {
+                "model": self.learner.state_dict(),
+                "best": self.best,
+                "optimiser": self.optimiser.state_dict()["state"],
+            }
+        )
+        header = {
+            "step": json.dumps(self.step),
+            "history": json.dumps(self.history),
+            "identity": json.dumps(self.identity),
+            "seconds": json.dumps(self.seconds),
+        }
+        write_atomic(path, save_tensors(tensors, metadata=header))
+
+    def load(self, path: Path) -> None:
+        """Take a run up again.
+
+        Raises
+        ------
+        CheckpointError
+            The file is damaged, or of a run with other settings or data.
+        """
+        tensors, header = read_safetensors(path)
+        found = json.loads(header.get("identity", "{}"))
+        changed = [key for key, value in self.identity.items() if found.get(key) != value]
+        if changed:
+            raise CheckpointError(
+                f"{path} is of a run with another {', '.join(changed)}; use the same to go on "
+                "with it, or another folder for a new run"
+            )
+        parts = {key: _part(tensors, key) for key in ("model", "best", "optimiser")}
+        try:
+            self.learner.load_state_dict(parts["model"])
+        except RuntimeError as error:
+            raise CheckpointError(f"{path} is of another model: {error}") from None
+        self.best = {name: tensor.to(self.device) for name, tensor in parts["best"].items()}
+        state = self.optimiser.state_dict()
+        state["state"] = _unflatten(parts["optimiser"])
+        self.optimiser.load_state_dict(state)
+        self.step, self.history = json.loads(header["step"]), json.loads(header["history"])
+        self.seconds = json.loads(header.get("seconds", "0"))
+
+    def history_csv(self) -> str:
+        """Step, mean loss since the last look, and validation score of every look."""
+        return pd.DataFrame(self.history).to_csv(index=False, lineterminator="\n")
+
+
+def _optimiser(learner: Learner, settings: Training) -> torch.optim.AdamW:
+    """AdamW; the encoder's weights in a group of their own, or held fast, where that is asked."""
+    groups: list[dict[str, Any]] = [{"params": list(learner.parameters())}]
+    if settings.encoder_lr is not None:
+        if not isinstance(learner, Embedded):
+            raise ConfigError(
+                f"encoder_lr is for learners on an encoder, not {type(learner).__name__}"
+            )
+        inner = set(learner.encoder.parameters())
+        learner.encoder.requires_grad_(settings.encoder_lr > 0)
+        groups = [
+            {"params": [p for p in learner.parameters() if p not in inner]},
+            {"params": list(learner.encoder.parameters()), "lr": settings.encoder_lr},
+        ]
+    return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+
+
+def _flatten(tree: dict[Any, Any], prefix: str = "") -> dict[str, Tensor]:
+    out = {}
+    for key, value in tree.items():
+        if isinstance(value, Tensor):
+            out[f"{prefix}{key}"] = value.detach().cpu().clone().contiguous()
+        else:
+            out |= _flatten(value, f"{prefix}{key}|")
+    return out
+
+
+def _part(tensors: dict[str, Tensor], key: str) -> dict[str, Tensor]:
+    start = f"{key}|"
+    return {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+
+
+def _unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    out: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        number_, _, key = name.partition("|")
+        out.setdefault(int(number_), {})[key] = tensor
+    return out

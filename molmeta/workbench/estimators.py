@@ -1,0 +1,361 @@
+"""scikit-learn's conventions: `fit(smiles, y)`, `predict(smiles)` on one's own measurements."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from rdkit import Chem
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted
+
+from molmeta.datasets.table import Table, table_from_rows
+from molmeta.device import resolve
+from molmeta.errors import MolmetaError, OneClassSupport
+from molmeta.featurizers.standardisation import Standardised, Standardiser
+from molmeta.models.base import BaseModel
+from molmeta.models.checkpoints import DEFAULT, from_pretrained
+from molmeta.tasks.episode import Classification, Regression, Target
+from molmeta.workbench.inputs import column, listed, read_smiles, read_values, shown
+from molmeta.workbench.trust import CONFIDENCE, Trusted
+
+ASSAY = "assay"
+
+
+class _Row(NamedTuple):
+    """A row as it was read."""
+
+    smiles: str
+    status: str
+    reason: str
+    mol: Chem.Mol | None
+
+
+class _FewShot(BaseEstimator):
+    """What both estimators do: read molecules, adapt a model, and say how far to believe it."""
+
+    def __init__(
+        self,
+        model: str | Path | BaseModel = DEFAULT,
+        *,
+        calibrate: bool = True,
+        confidence: float = CONFIDENCE,
+        device: str = "auto",
+    ) -> None:
+        self.model = model
+        self.calibrate = calibrate
+        self.confidence = confidence
+        self.device = device
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path = DEFAULT, **options: Any) -> Self:
+        """An estimator on a model folder, or on the model that is shipped; loaded now.
+
+        Raises
+        ------
+        CheckpointError
+            There is no such model, or it is damaged.
+        """
+        return cls(from_pretrained(path, resolve(options.get("device", "auto"))), **options)
+
+    def assess(self, X: Any) -> pd.DataFrame:
+        """All that can be said of each row, bad rows too: as many rows as were given.
+
+        Returns
+        -------
+        DataFrame
+            `smiles` (standardised), `status` ("ok", or what is wrong) and `reason`; what is
+            predicted, the `nearest` measured molecule, `similarity` to it, `new_scaffold` and
+            `inside` the domain: empty if the status is not ok. A classifier gives `prediction` (a
+            label, or None where it abstains), `score` (the learner's own probability), and
+            `probability` with `low` and `high`, of `classes_[1]`; a regressor gives `value` with
+            `low` and `high`.
+        """
+        rows, good = self._read(X)
+        told = pd.DataFrame(rows, columns=list(_Row._fields)).drop(columns="mol")
+        found = self.trusted_.assess(*_molecules(rows, good), self.confidence)
+        return told.join(self._named(found).set_index(good))
+
+    def _named(self, found: pd.DataFrame) -> pd.DataFrame:
+        return found
+
+    def __sklearn_tags__(self) -> Any:
+        """Rows are texts, not vectors."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string, tags.input_tags.two_d_array = True, False
+        return tags
+
+    def _fit(
+        self, texts: Sequence[str], values: np.ndarray, censor: np.ndarray, target: Target
+    ) -> Self:
+        if not 0 < self.confidence < 1:
+            raise MolmetaError(f"confidence is {self.confidence}; it must be between 0 and 1")
+        base = self.model
+        if not isinstance(base, BaseModel):
+            base = from_pretrained(base, resolve(self.device))
+        table = _table(texts, values, censor, base)
+        assay = replace(table.assays[ASSAY], target=target)  # values that happen to be 0 and 1, too
+        if base.readable(assay) is not assay:
+            warnings.warn(
+                f"the model '{base.experiment.name}' reads no bounds: {table.report.bounds} of the "
+                "measurements are taken as values",
+                stacklevel=3,
+            )
+        assay = base.readable(assay)
+        self.report_ = table.report
+        self.trusted_ = Trusted.of(base, assay, calibrate=self.calibrate)
+        self.n_measured_ = len(assay)
+        return self
+
+    def _outputs(self, X: Any) -> tuple[np.ndarray, list[str], np.ndarray]:
+        """Outputs of the rows that can be read, what is wrong with others, and which are read."""
+        rows, good = self._read(X)
+        bad = [f"row {i}: {row.reason}" for i, row in enumerate(rows) if row.mol is None]
+        return self.trusted_.outputs(*_molecules(rows, good)), bad, good
+
+    def _read(self, X: Any) -> tuple[list[_Row], np.ndarray]:
+        check_is_fitted(self)
+        one = Standardiser(self.trusted_.adapted.base.experiment.model.policy)
+        rows = []
+        for text in read_smiles(X):
+            found = one.molecule(text)
+            if isinstance(found, Standardised):
+                rows.append(_Row(text, found.status, found.reason, None))
+            else:
+                rows.append(_Row(Chem.MolToSmiles(found), "ok", "", found))
+        return rows, np.flatnonzero([row.mol is not None for row in rows])
+
+
+class FewShotClassifier(ClassifierMixin, _FewShot):
+    """Learns which molecules are active from a few measured ones, by what other assays taught.
+
+    A classifier of scikit-learn whose rows are SMILES or RDKit molecules; it can be cloned,
+    cross-validated, searched over and put at the end of a pipeline.
+
+    Parameters
+    ----------
+    model : str, path or BaseModel
+        `"default"`, the model that is shipped; a folder of `molmeta train`; or a baseline by name,
+        such as `"random_forest"`.
+    calibrate : bool
+        Calibrate by cross-validation on the measurements given (ten more fits), so that
+        `predict_proba` may be taken at its word: Venn–Abers. Without it, probabilities are the
+        learner's own.
+    confidence : float
+        At which `assess` rules classes out, and abstains where it cannot.
+    device : str
+        `auto`, or a torch device.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        The two labels, sorted; the second is "active".
+    report_ : Report
+        Duplicates that were merged, and those that disagree.
+    trusted_ : Trusted
+        The adapted model with its calibration and domain.
+    n_measured_ : int
+        Distinct molecules that it learned from.
+
+    Examples
+    --------
+    >>> from molmeta import FewShotClassifier
+    >>> smiles = ["CCO", "CCN", "c1ccccc1O", "c1ccccc1N", "CCCO", "c1ccccc1"]
+    >>> model = FewShotClassifier("nearest_neighbours", calibrate=False)
+    >>> model.fit(smiles, ["no", "no", "yes", "yes", "no", "yes"]).predict(["CCCCO", "c1ccccc1F"])
+    array(['no', 'yes'], dtype='<U3')
+    """
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Adapt to measured molecules.
+
+        Parameters
+        ----------
+        X : list, array, Series or frame of one column
+            SMILES or RDKit molecules. Duplicates are merged: the majority of their labels counts;
+            a tie is left out, with a warning.
+        y : array-like
+            Two labels of any kind.
+
+        Raises
+        ------
+        MolmetaError
+            A molecule cannot be read (all such rows are named), or labels are missing, or of more
+            than two kinds.
+        OneClassSupport
+            All labels are the same.
+        """
+        texts, labels = read_smiles(X), column(y, "labels")
+        if pd.isna(labels).any():
+            missing = [f"row {i}" for i in np.flatnonzero(pd.isna(labels))]
+            raise MolmetaError(f"labels are missing: {listed(missing)}; leave these rows out")
+        try:
+            classes, codes = np.unique(labels, return_inverse=True)
+        except TypeError:
+            kinds = sorted({type(one).__name__ for one in labels})
+            raise MolmetaError(
+                f"labels are of several kinds ({', '.join(kinds)}); give texts, or numbers"
+            ) from None
+        if len(classes) == 1:
+            raise OneClassSupport(
+                f"all {len(labels)} labels are {shown(classes[0])}; measured molecules of another "
+                "class are needed to tell anything apart"
+            )
+        if len(classes) > 2:
+            raise MolmetaError(
+                f"there are {len(classes)} labels ({listed([shown(c) for c in classes])}); this is "
+                "for two: say what is active, or use FewShotRegressor for measured values"
+            )
+        self.classes_ = classes
+        zeros = np.zeros(len(codes), dtype=np.int64)
+        return self._fit(texts, codes.astype(np.float64), zeros, Classification(2))
+
+    def _named(self, found: pd.DataFrame) -> pd.DataFrame:
+        labels = [None if one is None else self.classes_[int(one)] for one in found["active"]]
+        named = found.drop(columns="active")
+        named.insert(0, "prediction", pd.Series(labels, dtype=object))
+        return named
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities of `classes_`, `[n, 2]`; NaN, with a warning, for what cannot be read."""
+        outputs, bad, good = self._outputs(X)
+        if bad:
+            warnings.warn(f"no prediction for {listed(bad)}", stacklevel=2)
+        out = np.full((len(bad) + len(good), 2), np.nan)
+        active = self.trusted_.probabilities(outputs)[:, 0]
+        out[good] = np.stack([1 - active, active], axis=1)
+        return out
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The more probable label of each row.
+
+        Raises
+        ------
+        MolmetaError
+            A molecule cannot be read: no label would be honest. `assess` has a row for each.
+        """
+        outputs, bad, _ = self._outputs(X)
+        _refuse(bad)
+        return self.classes_[(self.trusted_.probabilities(outputs)[:, 0] > 0.5).astype(int)]
+
+
+class FewShotRegressor(RegressorMixin, _FewShot):
+    """Learns a measured value from a few molecules, by what other assays taught.
+
+    A regressor of scikit-learn, as `FewShotClassifier` is a classifier. Give values of which
+    higher is more active, such as pIC50.
+
+    Parameters
+    ----------
+    model : str, path or BaseModel
+        As for `FewShotClassifier`; a model that was trained for classes cannot predict values.
+    calibrate : bool
+        Calibrate intervals by cross-validation on the measurements given (ten more fits). Without
+        it they are not known.
+    confidence : float
+        How often intervals shall hold the value.
+    device : str
+        `auto`, or a torch device.
+
+    Attributes
+    ----------
+    report_, trusted_, n_measured_
+        As for `FewShotClassifier`.
+
+    Examples
+    --------
+    >>> from molmeta import FewShotRegressor
+    >>> model = FewShotRegressor(calibrate=False)
+    >>> model = model.fit(["CCO", "CCN", "CCCO", "CCCCO"], [4.8, ">5", 5.1, 5.6])
+    >>> model.predict(["CCCCCO"]).shape
+    (1,)
+    """
+
+    def fit(self, X: Any, y: ArrayLike, censor: ArrayLike | None = None) -> Self:
+        """Adapt to measured molecules.
+
+        Parameters
+        ----------
+        X : list, array, Series or frame of one column
+            SMILES or RDKit molecules. Duplicates are merged to their median; beside a value,
+            bounds are left out.
+        y : array-like
+            Numbers; or texts such as "6.2" and, for bounds, ">5" and "<4.3".
+        censor : array-like, optional
+            For numbers: −1 where the value is an upper bound, 1 where it is a lower one, else 0.
+
+        Raises
+        ------
+        MolmetaError
+            A molecule or a value cannot be read: all such rows are named.
+        """
+        texts = read_smiles(X)
+        values, found = read_values(column(y, "values"))
+        if censor is not None:
+            if found.any():
+                raise MolmetaError("give bounds in y or in censor, not in both")
+            found = np.asarray(column(censor, "censor"), dtype=np.float64)
+            if len(found) != len(values) or not np.isin(found, (-1, 0, 1)).all():
+                raise MolmetaError(f"censor must be {len(values)} numbers of -1, 0 and 1")
+        return self._fit(texts, values, found.astype(np.int64), Regression())
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The expected value of each row, `[n]`; NaN, with a warning, for what cannot be read."""
+        outputs, bad, good = self._outputs(X)
+        if bad:
+            warnings.warn(f"no prediction for {listed(bad)}", stacklevel=2)
+        out = np.full(len(bad) + len(good), np.nan)
+        out[good] = outputs[:, 0]
+        return out
+
+    def predict_interval(self, X: Any, confidence: float | None = None) -> np.ndarray:
+        """Lower and upper end, `[n, 2]`, that hold the value as often as the confidence says.
+
+        Infinite where there are too few measurements to promise it (n of them can up to
+        n / (n + 1)); NaN for what cannot be read.
+        """
+        outputs, bad, good = self._outputs(X)
+        if bad:
+            warnings.warn(f"no interval for {listed(bad)}", stacklevel=2)
+        half = self.trusted_.half_width(outputs, confidence or self.confidence)
+        out = np.full((len(bad) + len(good), 2), np.nan)
+        out[good] = np.stack([outputs[:, 0] - half, outputs[:, 0] + half], axis=1)
+        return out
+
+
+def _table(texts: Sequence[str], values: np.ndarray, censor: np.ndarray, base: BaseModel) -> Table:
+    if len(texts) != len(values):
+        raise MolmetaError(f"{len(texts)} molecules have {len(values)} labels; give one a molecule")
+    measured = {"row": np.arange(1, len(texts) + 1), "assay_id": ASSAY, "value": values}
+    table = table_from_rows(
+        pd.Series(list(texts), dtype=object),
+        pd.DataFrame({**measured, "censor": censor}),
+        base.experiment.model.policy,
+        "the molecules given to fit",
+    )
+    rejected, conflicts = (
+        part.to_dict("records") for part in (table.report.rejected, table.report.conflicts)
+    )
+    _refuse([f"row {row['row'] - 1}, {row['smiles']!r}: {row['reason']}" for row in rejected])
+    if conflicts:
+        told = [f"{c['smiles']} ({c['low']:g} to {c['high']:g}: {c['action']})" for c in conflicts]
+        warnings.warn(f"duplicates disagree: {listed(told)}", stacklevel=4)
+    return table
+
+
+def _refuse(bad: Sequence[str]) -> None:
+    if bad:
+        raise MolmetaError(
+            f"{len(bad)} molecules cannot be read: {listed(bad)}; correct them or leave them out"
+        )
+
+
+def _molecules(rows: Sequence[_Row], good: np.ndarray) -> tuple[list[str], list[Any]]:
+    read = [rows[int(i)] for i in good]
+    return [row.smiles for row in read], [row.mol for row in read]
