@@ -21,7 +21,7 @@ from molmeta.datasets.moleculenet import read_moleculenet
 from molmeta.errors import ConfigError, DataError
 from molmeta.tasks.episode import Regression
 
-TOX21 = Path(__file__).parents[3] / "shared" / "data" / "tox21.csv.gz"
+TOX21 = Path(__file__).parents[4] / "shared" / "data" / "tox21.csv.gz"
 
 
 @pytest.fixture

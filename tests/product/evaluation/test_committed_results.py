@@ -14,7 +14,7 @@ from molmeta.models.config import experiment_names
 from molmeta.reproduce.methods import COLUMNS as REPRODUCTION
 from molmeta.reproduce.tables import LABELS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "benchmarks" / "results"
 OF_ASSAYS = (
     *("demo", "embedded", "embedded-validation", "speed-precision"),

@@ -9,7 +9,7 @@ import pytest
 
 from molmeta import Classification, read_table
 
-TOX21 = Path(__file__).parents[3] / "shared" / "data" / "tox21.csv.gz"
+TOX21 = Path(__file__).parents[4] / "shared" / "data" / "tox21.csv.gz"
 
 
 @pytest.mark.skipif(not TOX21.exists(), reason="no ../shared/data/tox21.csv.gz beside the checkout")

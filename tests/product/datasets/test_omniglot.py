@@ -18,7 +18,7 @@ from molmeta.datasets.omniglot import alphabet_folds, omniglot_split
 from molmeta.errors import ConfigError, DataError
 from molmeta.tasks.image_sampling import evaluation_images
 
-OMNIGLOT = Path(__file__).parents[3] / "shared" / "data" / "omniglot_images_background_small1.zip"
+OMNIGLOT = Path(__file__).parents[4] / "shared" / "data" / "omniglot_images_background_small1.zip"
 ALPHABETS = ("Greek", "Malay_(Jawi_-_Arabic)", "N_Ko")
 
 

@@ -19,7 +19,7 @@ from molmeta.errors import CheckpointError
 from molmeta.evaluation.leakage import known_molecules
 from molmeta.models.checkpoints import DEFAULT, PRETRAINED, from_pretrained
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FOLDER = PRETRAINED / DEFAULT
 
 

@@ -121,7 +121,7 @@ def test_shipped_splits_are_read_by_name(name, counts):
 
 
 def test_the_split_of_chembl_22_is_drawn_as_it_says():
-    path = Path(__file__).parents[3] / "shared" / "data" / "chembl22_assays.csv.gz"
+    path = Path(__file__).parents[4] / "shared" / "data" / "chembl22_assays.csv.gz"
     if not path.exists():
         pytest.skip("no ../shared/data/chembl22_assays.csv.gz beside the checkout")
     sizes = pd.read_csv(path)["assay_id"].value_counts()

@@ -32,7 +32,7 @@ from molmeta.tasks.image_sampling import evaluation_images
 from molmeta.training.meta_training import meta_train, meta_train_images
 from molmeta.training.scoring import score_images
 
-OMNIGLOT = Path(__file__).parents[3] / "shared" / "data" / "omniglot_images_background_small1.zip"
+OMNIGLOT = Path(__file__).parents[4] / "shared" / "data" / "omniglot_images_background_small1.zip"
 EXPERIMENT = """
 [model.learner]
 name = "prototypical"

@@ -16,7 +16,7 @@ import pytest
 from molmeta import embedded_split, load_embedded
 from molmeta.datasets.chembl import data_file
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_counts() -> None:
