@@ -136,13 +136,13 @@ print(f"  by chance      {tenth / 10:.0f}")
 # (`benchmarks/results/default-suggest.md`). Here we measure sixteen more and learn again.
 
 # %%
-from molmeta.molecules.identity import read
+from molmeta.molecules.identity import read_mol
 from molmeta.workbench.suggestion import suggest
 
 batch = suggest(
-    [read(text) for text in library["smiles"]],
+    [read_mol(text) for text in library["smiles"]],
     told["value"],
-    [read(text) for text in measured["smiles"]],
+    [read_mol(text) for text in measured["smiles"]],
     16,
     strategy="diverse",
 )
@@ -170,7 +170,7 @@ from IPython.display import SVG, display
 from molmeta.molecules.blocks import Molecules
 from molmeta.workbench.explanations import atom_contributions, draw_molecule, influences
 
-top = read(told.sort_values("value", ascending=False)["smiles"].iloc[0])
+top = read_mol(told.sort_values("value", ascending=False)["smiles"].iloc[0])
 adapted = model.trusted_.adapted
 display(SVG(draw_molecule(top, atom_contributions(adapted, top), (380, 260))))
 

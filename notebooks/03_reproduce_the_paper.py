@@ -28,7 +28,7 @@ import torch
 from IPython.display import Image, Markdown, display
 
 import molmeta
-from molmeta.datasets.split_assays import at_most, recreate
+from molmeta.datasets.study_split import at_most, recreate
 from molmeta.evaluation.assay_benchmark import prepared
 from molmeta.evaluation.protocol import Protocol
 from molmeta.reproduce.nguyen2020 import reproduce
@@ -71,7 +71,7 @@ print(published.model.learner, published.training.steps, "steps")
 #
 # The paper's own assays are not to be had; what its authors released of them can be read
 # (`--data-path` with their folder). Everything else is a re-creation on assays at hand, here the
-# 30 that are shipped. Each test assay is dealt into a part to learn from, one to stop by and one to be
+# 30 that are shipped. Each test assay is split into a part to learn from, one to stop by and one to be
 # judged on.
 
 # %%

@@ -18,8 +18,8 @@ import torch
 from held_out import joined_split
 from safetensors.torch import save as save_tensors
 
-from molmeta.datasets.chembl import Split, data_file
-from molmeta.evaluation.assay_benchmark import audited, prepared, run_study
+from molmeta.datasets.chembl import data_file
+from molmeta.evaluation.assay_benchmark import audited, prepared, run_benchmark
 from molmeta.evaluation.protocol import Protocol, summarise
 from molmeta.evaluation.results import REFERENCE, write_results
 from molmeta.files import write_atomic
@@ -27,6 +27,7 @@ from molmeta.metrics import Interval
 from molmeta.models.checkpoints import DEFAULT, PRETRAINED, save_pretrained, tensors_sha256
 from molmeta.models.config import load_experiment
 from molmeta.molecules.identity import molecule_numbers
+from molmeta.tasks.assay import Split
 from molmeta.training.meta_training import meta_train
 
 HERE = Path(__file__).parent
@@ -82,7 +83,7 @@ def judge(split: Split, folder: Path, args: argparse.Namespace) -> str:
     for measured, name in ((False, "default"), (True, "default-measured")):
         protocol = Protocol(SIZES, DRAWS, measured=measured)
         learners = [str(folder), "gaussian_process", REFERENCE]
-        results = run_study(learners, split, protocol, args.save_dir, workers=args.workers)
+        results = run_benchmark(learners, split, protocol, args.save_dir, workers=args.workers)
         notes = audited(prepared(split, Protocol()), args.save_dir, args.workers)
         command = f"python benchmarks/default/build.py --data-path {args.data_path.name}"
         write_results(results, RESULTS / f"{name}.csv", protocol, command, notes)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from molmeta.datasets.chembl import Split, embedded_split
+from molmeta.datasets.chembl import embedded_split
 from molmeta.datasets.splits import read_split, split_assays
 from molmeta.datasets.table import read_table
-from molmeta.tasks.assay import Assays, in_one_store
+from molmeta.tasks.assay import Assays, Split, in_one_store
 
 
 def joined_split(path: Path) -> Split:

@@ -24,7 +24,7 @@ from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval, delta_auprc
 from molmeta.models.base import BaseModel
 from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.identity import read, scaffold
+from molmeta.molecules.identity import read_mol, scaffold
 from molmeta.seeds import generator
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.sampling import stratified
@@ -77,7 +77,7 @@ def one_round(base: BaseModel, assay: Assay, draw: int) -> Iterator[tuple[str, s
     rest = np.setdiff1d(pool, first)
     if len(rest) < 3 * BATCH or not 0 < assay.active[kept].sum() < len(kept):
         return
-    mols = {i: read(assay.molecules.smiles[i]) for i in pool}
+    mols = {i: read_mol(assay.molecules.smiles[i]) for i in pool}
     score = base.adapt(assay.take(first)).predict(assay.molecules[rest])
     for strategy in (*STRATEGIES, CHANCE):
         if strategy == CHANCE:

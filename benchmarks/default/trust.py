@@ -23,7 +23,7 @@ from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval, roc_auc
 from molmeta.models.base import BaseModel
 from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.identity import read
+from molmeta.molecules.identity import read_mol
 from molmeta.seeds import generator
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.episode import Classification
@@ -79,7 +79,7 @@ def ask(
     rest = rng.permutation(np.setdiff1d(np.arange(len(assay)), support))[:ASKED]
     if len(rest) < 30:
         return
-    mols = [read(text) for text in assay.molecules[rest].smiles]
+    mols = [read_mol(text) for text in assay.molecules[rest].smiles]
     domain = Domain.of(assay.molecules[support].smiles)
     inside = domain.assess(mols)["inside"].to_numpy()
     yield "domain", "share inside", float(inside.mean())

@@ -97,7 +97,7 @@ def _command(args: argparse.Namespace, *more: str) -> str:
 
 def _assays(args: argparse.Namespace) -> str:
     from molmeta.errors import ConfigError
-    from molmeta.evaluation.assay_benchmark import run_studies
+    from molmeta.evaluation.assay_benchmark import run_benchmarks
     from molmeta.evaluation.protocol import Protocol
     from molmeta.evaluation.results import write_results
 
@@ -113,7 +113,7 @@ def _assays(args: argparse.Namespace) -> str:
         measured=args.regression,
         best_look=args.best_look,
     )
-    results, notes = run_studies(
+    results, notes = run_benchmarks(
         args.learners, splits, protocol, args.save_dir, workers=args.workers
     )
     sizes = ["--shots", *args.shots] if args.shots else ["--support-sizes", *args.support_sizes]
@@ -131,7 +131,7 @@ def _assays(args: argparse.Namespace) -> str:
 def _images(args: argparse.Namespace) -> str:
     from molmeta.evaluation.image_benchmark import (
         ImageProtocol,
-        run_image_study,
+        run_image_benchmark,
         write_image_results,
     )
 
@@ -146,7 +146,7 @@ def _images(args: argparse.Namespace) -> str:
         full=args.published_size,
     )
     paths = options.image_paths(args)
-    results = run_image_study(
+    results = run_image_benchmark(
         args.learners, args.images, paths, protocol, args.save_dir, workers=args.workers
     )
     command = _command(

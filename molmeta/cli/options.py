@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
-    from molmeta.datasets.chembl import Split
     from molmeta.datasets.table import Table
+    from molmeta.tasks.assay import Split
 
 EMBEDDED = "embedded"
 MEDIAN = "median"

@@ -33,12 +33,12 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta report`."""
     from molmeta.workbench.report.contents import Wishes
-    from molmeta.workbench.verbs import report
+    from molmeta.workbench.verbs import write_report
 
     options.at_least_one("--top", args.top)
     words = ["molmeta report", Path(args.data_path).name]
     words += [Path(args.library).name] if args.library else []
-    verdict = report(
+    verdict = write_report(
         args.data_path,
         args.report_path,
         library_path=args.library,

@@ -11,7 +11,7 @@ from molmeta.cli import options
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
-    from molmeta.datasets.split_assays import Study
+    from molmeta.datasets.study_split import Study
     from molmeta.reproduce.sizes import Size
 
 STUDIES = ("nguyen2020",)
@@ -77,10 +77,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _reproduce(args: argparse.Namespace) -> str | None:
+    from molmeta.files import check_output
     from molmeta.reproduce.nguyen2020 import reproduce
     from molmeta.reproduce.tables import write_reproduction
     from molmeta.training.distributed import rank
-    from molmeta.training.tables import check_output
 
     size = _size(args)
     output = args.output or args.save_dir / "results.csv"
@@ -115,7 +115,7 @@ def _size(args: argparse.Namespace) -> Size:
 def _study(args: argparse.Namespace, size: Size) -> tuple[Study, str]:
     """What is learned from and judged on, and what to say of it."""
     from molmeta.datasets.released_study import is_release, read_release
-    from molmeta.datasets.split_assays import at_most, recreate
+    from molmeta.datasets.study_split import at_most, recreate
     from molmeta.evaluation.assay_benchmark import prepared
     from molmeta.evaluation.protocol import Protocol
     from molmeta.reproduce.tables import describe

@@ -74,7 +74,7 @@ def _on_assays(
     from molmeta.datasets.chembl import embedded_split
     from molmeta.datasets.table import read_table
     from molmeta.training.meta_training import meta_train
-    from molmeta.training.tables import split_for_training
+    from molmeta.training.selection import split_for_training
 
     path = options.assay_path(args)
     if path == options.EMBEDDED:
@@ -93,10 +93,10 @@ def _on_assays(
 def _on_images(
     args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
 ) -> BaseModel:
-    from molmeta.datasets.image_splits import image_splits
+    from molmeta.datasets.image_splits import load_image_splits
     from molmeta.training.meta_training import meta_train_images
 
-    splits = image_splits(args.images, options.image_paths(args))
+    splits = load_image_splits(args.images, options.image_paths(args))
     train, validation, test, name = splits[0]
     if len(splits) > 1:
         say(f"the first of {len(splits)} folds, which leaves {name} for the test")

@@ -6,26 +6,12 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from molmeta.datasets.table import assays_from_rows
 from molmeta.errors import DataError
-from molmeta.tasks.assay import Assays
-
-
-class Split(NamedTuple):
-    """Assays for meta-training, for selection, and for the one look at the end."""
-
-    train: Assays
-    validation: Assays
-    test: Assays
-
-    def tested_on(self, assays: Assays) -> Split:
-        """Other test assays; their molecules are taken out of training and validation."""
-        seen = assays.smiles()
-        return Split(self.train.without(seen), self.validation.without(seen), assays)
+from molmeta.tasks.assay import Assays, Split
 
 
 def data_file(name: str) -> Path:

@@ -22,7 +22,7 @@ IMAGES = tuple(dict.fromkeys(name for name, _ in LOADERS))
 
 
 @cache
-def image_splits(name: str, paths: tuple[str, ...] = ()) -> list[ImageSplit]:
+def load_image_splits(name: str, paths: tuple[str, ...] = ()) -> list[ImageSplit]:
     """The splits of a data set; several where every part of it is tested once.
 
     Parameters

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from molmeta.datasets.gsk2020 import load_restricted
-from molmeta.datasets.split_assays import DealtAssay, Study
+from molmeta.datasets.study_split import SplitAssay, Study
 from molmeta.errors import DataError
 from molmeta.molecules.blocks import (
     ATOM_WIDTHS,
@@ -27,7 +27,7 @@ from molmeta.molecules.blocks import (
     FeatureGraphs,
     Molecules,
 )
-from molmeta.molecules.environments import environments
+from molmeta.molecules.environments import distinct_environments
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.episode import Classification
 
@@ -162,7 +162,7 @@ def _graph(adjacency: Any, features: Any, where: str) -> tuple[np.ndarray, np.nd
     return atoms, np.argwhere(np.triu(joined, 1))
 
 
-def _task(molecules: Molecules, y: np.ndarray, column: int, parts: Sequence[Any]) -> DealtAssay:
+def _task(molecules: Molecules, y: np.ndarray, column: int, parts: Sequence[Any]) -> SplitAssay:
     """A column of y; its parts count the molecules that have a label there."""
     labelled = np.flatnonzero(y[:, column] >= 0)
     assay = Assay(
@@ -173,7 +173,7 @@ def _task(molecules: Molecules, y: np.ndarray, column: int, parts: Sequence[Any]
     )
     where = f"{SPLITS[1]}, {assay.name}"
     train, validation, test = (_positions(len(assay), part, where) for part in parts)
-    return DealtAssay(assay, train, validation, test)
+    return SplitAssay(assay, train, validation, test)
 
 
 def _entry(content: Any, where: str, *keys: str | int) -> Any:
@@ -222,7 +222,7 @@ def environment_counts(block: FeatureGraphs) -> Counts:
     atoms_of = np.repeat(np.arange(len(block)), np.diff(block.atom_offsets))
     first_atom = np.repeat(block.atom_offsets[:-1], np.diff(block.bond_offsets))
     bonds = block.bonds + first_atom[:, None].astype(np.int32)
-    found = environments(block.atom_code, bonds, block.bond_code, RADIUS, typed=False)
+    found = distinct_environments(block.atom_code, bonds, block.bond_code, RADIUS, typed=False)
     colour, shells, start = found.atoms.astype(np.int64), [], 0
     for part in reversed(found.rounds):
         shells.append(colour + start)

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from molmeta.datasets.chembl import Split, data_file
+from molmeta.datasets.chembl import data_file
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
 from molmeta.molecules.identity import scaffolds
 from molmeta.registry import nearest
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assays
+from molmeta.tasks.assay import Assays, Split
 
 PARTS = ("validation", "test")
 SHIPPED = ("chembl22", "tox21", "sider", "muv")

@@ -14,7 +14,6 @@ from typing import Any
 import pandas as pd
 import torch
 
-from molmeta.datasets.chembl import Split
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.evaluation.leakage import audit
 from molmeta.evaluation.protocol import Protocol, benchmark
@@ -24,7 +23,7 @@ from molmeta.learners.base import Learner
 from molmeta.models.base import BaseModel
 from molmeta.models.checkpoints import from_pretrained, untrained
 from molmeta.models.config import Experiment, experiment_names, load_experiment
-from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.assay import Assay, Assays, Split
 from molmeta.tasks.known_labels import BLOCK, attach_known_labels
 from molmeta.tasks.sampling import evaluation_episode, fits
 from molmeta.training.meta_training import compute_features, digest, meta_train
@@ -33,7 +32,7 @@ ALL = "all"
 BEST_LOOK = "_best_look"
 
 
-def run_studies(
+def run_benchmarks(
     names: Sequence[str],
     splits: Sequence[Split],
     protocol: Protocol,
@@ -42,14 +41,16 @@ def run_studies(
     workers: int = 2,
     progress: bool | None = None,
 ) -> tuple[Results, str]:
-    """`run_study` on one split or several, and what each split shares, to be written beside it.
+    """`run_benchmark` on one split or several, and what each split shares, to be written beside it.
 
     Several splits have a folder each below `save_dir`.
     """
     parts, notes = [], []
     for number, split in enumerate(splits, start=1):
         folder = save_dir / f"split-{number}" if len(splits) > 1 else save_dir
-        parts.append(run_study(names, split, protocol, folder, workers=workers, progress=progress))
+        parts.append(
+            run_benchmark(names, split, protocol, folder, workers=workers, progress=progress)
+        )
         notes.append(audited(split, folder, workers))
     return join(parts), "\n".join(notes)
 
@@ -64,7 +65,7 @@ def audited(split: Split, folder: Path, workers: int) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def run_study(
+def run_benchmark(
     names: Sequence[str],
     split: Split,
     protocol: Protocol,

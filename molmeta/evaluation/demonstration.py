@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.chembl import Split, embedded_split, load_embedded
-from molmeta.evaluation.assay_benchmark import run_study, trained_model
+from molmeta.datasets.chembl import embedded_split, load_embedded
+from molmeta.evaluation.assay_benchmark import run_benchmark, trained_model
 from molmeta.evaluation.protocol import Protocol
 from molmeta.evaluation.results import REFERENCE, write_results
 from molmeta.metrics import enrichment_factor, roc_auc
@@ -18,7 +18,7 @@ from molmeta.models.checkpoints import save_assay
 from molmeta.molecules.blocks import Molecules
 from molmeta.screening import screen
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay
+from molmeta.tasks.assay import Assay, Split
 from molmeta.tasks.sampling import stratified
 
 LEARNERS = ("prior_mean", "prototypical", "anil", "meta_networks", REFERENCE)
@@ -51,7 +51,7 @@ def demo(
         f"Meta-training, and scoring on the same episodes: {', '.join(learners)} "
         f"({', '.join(map(str, protocol.support_sizes))} measurements, {protocol.draws} draws) ..."
     )
-    results = run_study(learners, split, protocol, folder / "runs", workers=workers)
+    results = run_benchmark(learners, split, protocol, folder / "runs", workers=workers)
     command = "molmeta demo"
     say("\n" + write_results(results, folder / "results.csv", protocol, command))
     _screen_shown(learners[0], split, folder, say)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from molmeta.datasets.image_splits import image_splits
+from molmeta.datasets.image_splits import load_image_splits
 from molmeta.errors import ConfigError
 from molmeta.evaluation.assay_benchmark import ALL, cost, run_jobs
 from molmeta.evaluation.protocol import COLUMNS, summarise
@@ -66,7 +66,7 @@ class ImageProtocol:
     full: bool = False
 
 
-def run_image_study(
+def run_image_benchmark(
     names: Sequence[str],
     data: str,
     paths: Sequence[str],
@@ -85,7 +85,7 @@ def run_image_study(
         the data have what it reads) or TOML files. The nearest neighbour on pixels is always
         among them.
     data, paths
-        As for `image_splits`.
+        As for `load_image_splits`.
     save_dir : Path
         Trained models, `<n_way>-way/<split>/<learner>`; runs that are there are taken up. A
         learner whose weights do not depend on n_way is trained once, on the largest.
@@ -98,7 +98,7 @@ def run_image_study(
         A name is no image experiment; a split has too few classes or images for the protocol.
     """
     paths = tuple(paths)
-    splits = image_splits(data, paths)
+    splits = load_image_splits(data, paths)
     names = _named(names, splits)
     for split in splits:  # what the protocol asks too much of is refused before any training
         for n_way in protocol.n_ways:
@@ -258,7 +258,7 @@ def _train_and_score(
 ) -> Results:
     """Train one learner on the tasks of the most classes, score it on all of `n_ways`."""
     data, paths, fold = source
-    split, experiment = image_splits(data, paths)[fold], load_experiment(name)
+    split, experiment = load_image_splits(data, paths)[fold], load_experiment(name)
     most = max(n_ways)
     folder = save_dir / f"{most}-way" / split.name / experiment.name
     if experiment.training.steps:

@@ -14,11 +14,10 @@ import pandas as pd
 from rdkit import DataStructs, rdBase
 from rdkit.DataStructs import ExplicitBitVect
 
-from molmeta.datasets.chembl import Split
 from molmeta.errors import CheckpointError
 from molmeta.models.checkpoints import read_safetensors, tensors_sha256
-from molmeta.molecules.identity import KEYS, ecfp4_bits, molecule_numbers, read
-from molmeta.tasks.assay import Assay, Assays
+from molmeta.molecules.identity import KEYS, ecfp4_bits, molecule_numbers, read_mol
+from molmeta.tasks.assay import Assay, Assays, Split
 
 NEAR = 0.9
 NEAR_NAME = f"Tanimoto ≥ {NEAR}"
@@ -107,7 +106,7 @@ def _describe(smiles: Sequence[str], workers: int) -> _Described:
 
 
 def _describe_chunk(smiles: Sequence[str]) -> tuple[pd.DataFrame, list[ExplicitBitVect]]:
-    mols = [read(text) for text in smiles]
+    mols = [read_mol(text) for text in smiles]
     with rdBase.BlockLogs():  # InChI warns of every undefined stereo centre
         keys = pd.DataFrame({name: [key(mol) for mol in mols] for name, key in KEYS.items()})
     return keys, [ecfp4_bits(mol) for mol in mols]

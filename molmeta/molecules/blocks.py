@@ -19,7 +19,7 @@ from torch import Tensor
 
 from molmeta import registry
 from molmeta.errors import MolmetaError
-from molmeta.molecules.environments import Environments, environments
+from molmeta.molecules.environments import Environments, distinct_environments
 from molmeta.molecules.ragged import join_offsets, ragged_rows
 
 if TYPE_CHECKING:
@@ -356,7 +356,9 @@ class Molecules:
             graphs: Graphs = self.block(block)
             first_atom = np.repeat(graphs.atom_offsets[:-1], np.diff(graphs.bond_offsets))
             bonds = graphs.bonds + first_atom[:, None].astype(np.int32)
-            found[key] = environments(graphs.atom_code, bonds, graphs.bond_code, radius, typed)
+            found[key] = distinct_environments(
+                graphs.atom_code, bonds, graphs.bond_code, radius, typed
+            )
         return found[key]
 
     @staticmethod

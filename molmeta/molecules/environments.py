@@ -56,7 +56,7 @@ class Environments:
         return self.codes.nbytes + self.atoms.nbytes + rounds
 
 
-def environments(
+def distinct_environments(
     atom_code: np.ndarray, bonds: np.ndarray, bond_code: np.ndarray, radius: int, typed: bool
 ) -> Environments:
     """Refine the colours of atoms `radius` times, exactly (nothing is hashed).

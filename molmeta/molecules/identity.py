@@ -59,7 +59,7 @@ def ecfp4_bits(mol: Chem.Mol) -> ExplicitBitVect:
     return _MORGAN.GetFingerprint(mol)
 
 
-def read(smiles: str) -> Chem.Mol:
+def read_mol(smiles: str) -> Chem.Mol:
     """The molecule of a SMILES that was standardised before.
 
     Raises
@@ -76,9 +76,9 @@ def read(smiles: str) -> Chem.Mol:
 def molecule_numbers(smiles: Sequence[str]) -> np.ndarray:
     """A 63-bit number for each molecule, of its `connectivity`: `[n]` int64."""
     with rdBase.BlockLogs():  # InChI warns of every undefined stereo centre
-        return np.array([number(connectivity(read(text))) for text in smiles], dtype=np.int64)
+        return np.array([number(connectivity(read_mol(text))) for text in smiles], dtype=np.int64)
 
 
 def scaffolds(smiles: Sequence[str]) -> list[str]:
     """The scaffold of each molecule."""
-    return [scaffold(read(text)) for text in smiles]
+    return [scaffold(read_mol(text)) for text in smiles]

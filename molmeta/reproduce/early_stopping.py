@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta import metrics
-from molmeta.datasets.split_assays import DealtAssay
+from molmeta.datasets.study_split import SplitAssay
 from molmeta.learners.base import Learner
 from molmeta.learners.functional import adam_until
 from molmeta.learners.released_maml import LogitHead, weighted_loss
@@ -64,21 +64,21 @@ class FineTuning:
 
 @dataclass(frozen=True)
 class Task:
-    """A dealt assay as a method reads it: as molecules, or as the vectors of a frozen encoder."""
+    """A split assay as a method reads it: as molecules, or as the vectors of a frozen encoder."""
 
-    dealt: DealtAssay
+    split: SplitAssay
     all: Examples
 
     @classmethod
-    def of(cls, dealt: DealtAssay, device: torch.device, encoder: nn.Module | None = None) -> Task:
+    def of(cls, split: SplitAssay, device: torch.device, encoder: nn.Module | None = None) -> Task:
         """With the molecules; or, given an encoder, with their vectors."""
-        examples = dealt.assay.examples()
+        examples = split.assay.examples()
         if encoder is not None:
             starts = range(0, len(examples), CHUNK)
             with torch.no_grad():
                 vectors = [encoder(examples.x[start : start + CHUNK]) for start in starts]
             examples = Examples(torch.cat(vectors), examples.y, examples.target)
-        return cls(dealt, examples.to(device))
+        return cls(split, examples.to(device))
 
     def part(self, positions: np.ndarray) -> Examples:
         """Some of the measurements."""
@@ -108,7 +108,7 @@ def tuned_outputs(
     judged: Examples,
 ) -> Tensor:
     """Fine-tune on a support, and predict `judged`: `[n, 2]`."""
-    watched = task.part(task.dealt.validation)
+    watched = task.part(task.split.validation)
     tuned = settings(network, support, watched, positive_weight)
     with torch.no_grad():
         return functional_call(network, tuned, judged.x)

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from molmeta.datasets.split_assays import DealtAssay
+from molmeta.datasets.study_split import SplitAssay
 from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.maml import MAML
 from molmeta.models.checkpoints import untrained
@@ -108,7 +108,7 @@ def parts_of(learner: Learner) -> tuple[nn.Module, nn.Module]:
 
 
 def selection_score(
-    kind: str, learner: Learner, tasks: Sequence[DealtAssay], size: int, compat: str
+    kind: str, learner: Learner, tasks: Sequence[SplitAssay], size: int, compat: str
 ) -> float:
     """Mean AUPRC on validation tasks after fine-tuning on `size` measurements, without weights.
 
@@ -116,9 +116,9 @@ def selection_score(
     """
     (method,) = methods_of(kind, learner, "corrected", FineTuning(), 0)
     found = []
-    for dealt in tasks:
-        judged_on = dealt.validation if compat == "gsk2020" else dealt.test
-        judged = replace(dealt, test=judged_on)
+    for split in tasks:
+        judged_on = split.validation if compat == "gsk2020" else split.test
+        judged = replace(split, test=judged_on)
         rows = score(method, judged, [size], 0, 1, learner.device)
         found.append(next(row["value"] for row in rows if row["metric"] == "auprc"))
     return float(np.mean(found))
@@ -126,20 +126,20 @@ def selection_score(
 
 def score(
     method: Method,
-    dealt: DealtAssay,
+    split: SplitAssay,
     support_sizes: Sequence[int],
     model_seed: int,
     split_seeds: int,
     device: torch.device,
 ) -> Iterator[dict[str, object]]:
     """The rows of one task."""
-    task = Task.of(dealt, device, method.encoder)
-    judged = task.part(dealt.test)
-    for size in dealt.sizes(support_sizes):
+    task = Task.of(split, device, method.encoder)
+    judged = task.part(split.test)
+    for size in split.sizes(support_sizes):
         for split_seed in range(split_seeds):
-            support = task.part(dealt.support(size, split_seed))
+            support = task.part(split.support(size, split_seed))
             outputs = method.predict(task, support, judged)
-            common = (method.name, dealt.assay.name, dealt.group, size, model_seed, split_seed)
+            common = (method.name, split.assay.name, split.group, size, model_seed, split_seed)
             for metric, value in scores_of(outputs, judged):
                 prevalence = float(judged.y.float().mean())
                 yield dict(zip(COLUMNS, (*common, metric, value, prevalence), strict=True))
@@ -147,7 +147,7 @@ def score(
 
 def score_all(
     methods: Sequence[Method],
-    dealt: DealtAssay,
+    split: SplitAssay,
     support_sizes: Sequence[int],
     model_seed: int,
     split_seeds: int,
@@ -157,7 +157,7 @@ def score_all(
     rows = [
         row
         for method in methods
-        for row in score(method, dealt, support_sizes, model_seed, split_seeds, device)
+        for row in score(method, split, support_sizes, model_seed, split_seeds, device)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
@@ -175,6 +175,6 @@ def _tune(
 
 
 def _with_stop(task: Task, support: Examples) -> Examples:
-    more = task.part(task.dealt.validation)
+    more = task.part(task.split.validation)
     both = (torch.cat([support.x, more.x]), torch.cat([support.y, more.y]))
     return Examples(*both, support.target)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.split_assays import DealtAssay, Study
+from molmeta.datasets.study_split import SplitAssay, Study
 from molmeta.device import resolve
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.evaluation.assay_benchmark import cost, run_jobs
@@ -106,7 +106,7 @@ def _check(study: Study, methods: Sequence[str]) -> None:
 
 def prepare(study: Study, kinds: Sequence[str], forest: bool) -> None:
     """Compute the features of all molecules ahead, once for all jobs."""
-    tested = [dealt.assay for dealt in study.test]
+    tested = [split.assay for split in study.test]
     if kinds:
         every = [*study.pretraining, *study.train, *(d.assay for d in study.validation), *tested]
         for assay in every:
@@ -163,7 +163,7 @@ def _meta(
         start_learner(one, device),
         sampler,
         lambda learner: selection_score(kind, learner, study.validation, SELECT_BY, compat),
-        (digest(kept), digest(dealt.assay for dealt in study.validation)),
+        (digest(kept), digest(split.assay for split in study.validation)),
         [
             f"meta-trained on {len(kept)} assays, {len(small)} left out as too small; "
             f"compat {compat}; seed {seed}",
@@ -238,18 +238,18 @@ def _score_job(
     depends: list[Any] = [asdict(settings), compat, weights, size.support_sizes, size.split_seeds]
     key = sha256(json.dumps(depends).encode()).hexdigest()[:12]
     parts = []
-    for dealt in study.test:
-        path = folder / f"scores-{key}" / f"{_digest(dealt)}.csv"
+    for split in study.test:
+        path = folder / f"scores-{key}" / f"{_digest(split)}.csv"
         if not path.exists():
-            found = score_all(methods, dealt, size.support_sizes, seed, size.split_seeds, where)
+            found = score_all(methods, split, size.support_sizes, seed, size.split_seeds, where)
             write_atomic(path, found.to_csv(index=False, lineterminator="\n").encode())
         parts.append(pd.read_csv(path, keep_default_na=False))
     return Results(pd.concat(parts, ignore_index=True), pd.DataFrame())
 
 
-def _digest(dealt: DealtAssay) -> str:
-    content = sha256(digest([dealt.assay]).encode())
-    for positions in (dealt.train, dealt.validation, dealt.test):
+def _digest(split: SplitAssay) -> str:
+    content = sha256(digest([split.assay]).encode())
+    for positions in (split.train, split.validation, split.test):
         content.update(positions.tobytes())
     return content.hexdigest()[:16]
 

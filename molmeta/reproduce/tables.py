@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.split_assays import IN, OUT, SIMILAR, Study
+from molmeta.datasets.study_split import IN, OUT, SIMILAR, Study
 from molmeta.evaluation.plots import pyplot
 from molmeta.evaluation.protocol import per_task, summarise, tasks_per_size
 from molmeta.evaluation.results import Results, costs_table, write_tables

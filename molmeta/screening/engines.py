@@ -3,50 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from molmeta.errors import ConfigError
 from molmeta.registry import nearest
-from molmeta.screening.job import SHARD, Job, save_assays
-from molmeta.screening.libraries.base import Library
-from molmeta.screening.reading import Ask
+from molmeta.screening.job import Job, save_assays
+from molmeta.screening.pieces import Piece, Pieces
+from molmeta.screening.ray_engine import on_ray
 from molmeta.screening.scorer import Scorer, Told
 from molmeta.screening.supervisor import Supervisor
 
 ENGINES = ("here", "local", "ray")
 AHEAD = 2  # pieces for each worker that are read ahead
-
-
-class Piece(NamedTuple):
-    """Some rows of a library that are scored together."""
-
-    number: int
-    rows: Sequence[Ask]
-
-
-@dataclass(frozen=True)
-class Pieces:
-    """A library in pieces of `SHARD` rows, without those that are done; each pass reads it anew."""
-
-    library: Library
-    done: frozenset[int] = frozenset()
-
-    def __iter__(self) -> Iterator[Piece]:
-        rows = self.library.rows()
-        for number in count():
-            part = list(islice(rows, SHARD))
-            if not part:
-                return
-            if number not in self.done:
-                yield Piece(number, [Ask.of(row) for row in part])
 
 
 Done = tuple[int, list[Told]]
@@ -68,11 +41,7 @@ def engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise ConfigError(f"there is no engine '{name}'{nearest(name, ENGINES)}")
-    if name == "ray":
-        from molmeta.screening.ray_engine import on_ray
-
-        return on_ray
-    return here if name == "here" else local
+    return {"here": here, "local": local, "ray": on_ray}[name]
 
 
 def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:

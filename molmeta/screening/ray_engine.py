@@ -14,18 +14,16 @@ import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from molmeta.errors import ConfigError, DataError, MolmetaError
 from molmeta.files import file_sha256
 from molmeta.screening.job import Job, save_assays
 from molmeta.screening.libraries.base import Kind
+from molmeta.screening.pieces import Pieces
 from molmeta.screening.reading import Ask
 from molmeta.screening.scorer import Told
 from molmeta.screening.supervisor import Supervisor
-
-if TYPE_CHECKING:
-    from molmeta.screening.engines import Pieces
 
 ADDRESS = "RAY_ADDRESS"
 

@@ -16,9 +16,9 @@ from typing import IO, Any
 from molmeta.errors import MolmetaError
 from molmeta.models.base import CHUNK
 from molmeta.screening.libraries.base import Kind
+from molmeta.screening.messages import receive, send
 from molmeta.screening.reading import Ask
 from molmeta.screening.scorer import Told
-from molmeta.screening.worker import receive, send
 
 START = 300.0  # seconds that a worker may take to load the model
 STALL = 120.0  # seconds that a chunk may take

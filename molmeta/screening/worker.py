@@ -1,37 +1,17 @@
 """A process that scores rows for another; its arguments are a folder, a kind, and a device.
 
-It reads pieces of a library from its standard input and answers on its standard output, each
-message a length and JSON; whatever else writes to standard output goes to standard error.
+It reads pieces of a library from its standard input and answers on its standard output, in the form of
+`messages.py`; whatever else writes to standard output goes to standard error.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import struct
 import sys
 from pathlib import Path
-from typing import IO, Any
 
-LENGTH = struct.Struct("<Q")
-
-
-def send(stream: IO[bytes], message: Any) -> None:
-    """Write one message."""
-    content = json.dumps(message).encode()
-    stream.write(LENGTH.pack(len(content)) + content)
-    stream.flush()
-
-
-def receive(stream: IO[bytes]) -> Any:
-    """Read one message; None where the other side is gone."""
-    start = stream.read(LENGTH.size)
-    if len(start) < LENGTH.size:
-        return None
-    (length,) = LENGTH.unpack(start)
-    content = stream.read(length)
-    return json.loads(content) if len(content) == length else None
+from molmeta.screening.messages import receive, send
 
 
 def main() -> None:

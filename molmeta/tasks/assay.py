@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -210,3 +211,16 @@ def in_one_store(sides: Sequence[Assays]) -> list[Assays]:
         return replace(assay, molecules=molecules[rows])
 
     return [Assays(view(assay) for assay in side.values()) for side in sides]
+
+
+class Split(NamedTuple):
+    """Assays for meta-training, for selection, and for the one look at the end."""
+
+    train: Assays
+    validation: Assays
+    test: Assays
+
+    def tested_on(self, assays: Assays) -> Split:
+        """Other test assays; their molecules are taken out of training and validation."""
+        seen = assays.smiles()
+        return Split(self.train.without(seen), self.validation.without(seen), assays)

@@ -15,7 +15,7 @@ from molmeta import metrics
 from molmeta.datasets.table import Table, table_from_rows
 from molmeta.errors import OneClassSupport
 from molmeta.featurizers.standardisation import Policy, Standardiser
-from molmeta.molecules.identity import connectivity, ecfp4_bits, read, scaffold
+from molmeta.molecules.identity import connectivity, ecfp4_bits, read_mol, scaffold
 from molmeta.seeds import generator
 from molmeta.tasks.assay import Assay, exact
 from molmeta.tasks.episode import Classification
@@ -112,7 +112,7 @@ def _check(name: str, rows: pd.DataFrame, table: Table, threshold: float | str) 
     findings = [_size(rows, assay), _unreadable(rejected)]
     if assay is None:
         return DataCheck(name, findings)
-    mols = [read(text) for text in assay.molecules.smiles]
+    mols = [read_mol(text) for text in assay.molecules.smiles]
     replicates = _replicates(rows, table)
     findings += [_salts(rows), _stereo(assay, mols), _unusual(assay, mols)]
     findings += [_duplicates(replicates, table), _bounds(assay)]

@@ -10,7 +10,7 @@ import pandas as pd
 from rdkit import Chem, DataStructs
 from rdkit.DataStructs import ExplicitBitVect
 
-from molmeta.molecules.identity import ecfp4_bits, read, scaffold
+from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffold
 
 FARTHEST = 0.05  # the share of the measured molecules that would be outside themselves
 
@@ -41,7 +41,7 @@ class Domain:
     @classmethod
     def of(cls, smiles: Sequence[str]) -> Domain:
         """The domain of standardised SMILES."""
-        mols = [read(text) for text in smiles]
+        mols = [read_mol(text) for text in smiles]
         bits = [ecfp4_bits(mol) for mol in mols]
         own = [
             max(DataStructs.BulkTanimotoSimilarity(one, bits[:i] + bits[i + 1 :]), default=1.0)

@@ -14,7 +14,7 @@ from molmeta import metrics
 from molmeta.errors import OneClassSupport, TooFewMeasurements
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.molecules.blocks import Molecules
-from molmeta.molecules.identity import ecfp4_bits, read
+from molmeta.molecules.identity import ecfp4_bits, read_mol
 from molmeta.seeds import generator
 from molmeta.tasks.assay import Assay, Assays, exact
 from molmeta.tasks.episode import Classification
@@ -112,7 +112,7 @@ def similar_assays(base: BaseModel, assay: Assay, known: Assays) -> pd.DataFrame
     """
     assay = replace(assay, molecules=assay.molecules.apart())
     own = set(assay.molecules.smiles)
-    bits = [ecfp4_bits(read(text)) for text in assay.molecules.smiles]
+    bits = [ecfp4_bits(read_mol(text)) for text in assay.molecules.smiles]
     rows = []
     for name, one in known.items():
         shared = len(own & set(one.molecules.smiles))
@@ -122,7 +122,7 @@ def similar_assays(base: BaseModel, assay: Assay, known: Assays) -> pd.DataFrame
         if isinstance(assay.target, Classification) and not base.learner.serves_all_targets:
             other = other.binarise()
         predicted = base.adapt(base.readable(other)).predict(assay.molecules)
-        theirs = [ecfp4_bits(read(text)) for text in other.molecules.smiles]
+        theirs = [ecfp4_bits(read_mol(text)) for text in other.molecules.smiles]
         near = [max(DataStructs.BulkTanimotoSimilarity(bit, theirs)) for bit in bits]
         agreement, low, high = _agreement(assay, predicted)
         told = [one.info.get(key, "") for key in ("target_name", "measurement")]

@@ -101,7 +101,7 @@ def suggest_from(
     return chosen.assign(**{name: batch[name] for name in ("score", "similarity", "cost")})
 
 
-def report(
+def write_report(
     data_path: str | Path,
     report_path: str | Path,
     *,

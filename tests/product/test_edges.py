@@ -11,7 +11,7 @@ import pytest
 from molmeta.cli.main import main
 from molmeta.errors import MolmetaError
 from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.identity import read
+from molmeta.molecules.identity import read_mol
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.tasks.episode import Regression
 from molmeta.workbench.comparison import compare
@@ -77,7 +77,7 @@ def test_what_was_measured_is_not_suggested_again_whatever_it_says(part, tmp_pat
 
 
 def test_of_a_molecule_in_two_rows_the_cheaper_is_suggested_once() -> None:
-    mols = [read(text) for text in ("CCO", "OCC", "CCN")]
+    mols = [read_mol(text) for text in ("CCO", "OCC", "CCN")]
     found = suggest(mols, [2.0, 2.0, 1.0], [], 3, strategy="exploit", costs=[5.0, 1.0, 1.0])
     assert found["position"].tolist() == [1, 2]
 

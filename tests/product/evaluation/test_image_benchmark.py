@@ -15,14 +15,14 @@ from PIL import Image
 from molmeta import from_pretrained, load_experiment
 from molmeta.cli.main import main
 from molmeta.datasets.digits import digits_split
-from molmeta.datasets.image_splits import image_splits
+from molmeta.datasets.image_splits import load_image_splits
 from molmeta.errors import ConfigError, MolmetaError
 from molmeta.evaluation.image_benchmark import (
     ImageProtocol,
     image_markdown,
     kinds,
     published_size,
-    run_image_study,
+    run_image_benchmark,
     trained_together,
 )
 from molmeta.evaluation.protocol import COLUMNS
@@ -107,7 +107,9 @@ def test_learners_are_trained_once_where_they_take_any_number_of_classes():
 
 def test_the_pixel_neighbour_is_the_most_similar_image():
     split, n_way = digits_split(), 3
-    results = run_image_study([], "digits", (), replace(TINY, n_ways=(n_way,), draws=5), Path("-"))
+    results = run_image_benchmark(
+        [], "digits", (), replace(TINY, n_ways=(n_way,), draws=5), Path("-")
+    )
     for draw, value in zip(range(5), results.scores["value"], strict=True):
         episode = evaluation_images(split.test, n_way, 1, 2, draw)
         flat = [part.x.flatten(1).double() for part in (episode.query, episode.support)]
@@ -225,13 +227,13 @@ def test_figures_of_the_table():
 @pytest.mark.skipif(not OMNIGLOT.exists(), reason="needs the shared Omniglot set")
 def test_omniglot_tests_every_alphabet_once(tmp_path):
     protocol = replace(TINY, n_ways=(5,), shots=(1, 5), draws=20)
-    results = run_image_study([], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
+    results = run_image_benchmark([], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
     assert results.scores["task"].nunique() == 5
     accuracy = results.scores.groupby("support_size")["value"].mean()
     assert 0.3 < accuracy[5] < accuracy[25] < 0.9  # far above chance, far below a learner
     with pytest.raises(ConfigError, match="reads attributes"):
-        run_image_study(["zero_shot"], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
-    assert len(image_splits("omniglot", (str(OMNIGLOT),))) == 5
+        run_image_benchmark(["zero_shot"], "omniglot", [str(OMNIGLOT)], protocol, tmp_path)
+    assert len(load_image_splits("omniglot", (str(OMNIGLOT),))) == 5
 
 
 def test_the_official_split_of_omniglot_and_miniimagenet_by_one_command(tmp_path, capsys):
@@ -270,5 +272,5 @@ def test_the_official_split_of_omniglot_and_miniimagenet_by_one_command(tmp_path
         scores = pd.read_csv(out)
         assert set(scores["learner"]) == {"tiny", "nearest_neighbours"}
         assert scores["task"].unique().tolist() == [
-            image_splits(name, tuple(map(str, paths)))[0].name
+            load_image_splits(name, tuple(map(str, paths)))[0].name
         ]

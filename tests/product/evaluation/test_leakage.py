@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 
 from molmeta.cli.main import main
-from molmeta.datasets.chembl import Split
 from molmeta.evaluation.leakage import COLUMNS, NEAR_NAME, audit
 from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.assay import Assay, Assays
+from molmeta.tasks.assay import Assay, Assays, Split
 from molmeta.tasks.episode import Regression
 
 LONG = "CCCCCCCCCCCCCCCCCCCC"

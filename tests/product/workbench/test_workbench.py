@@ -16,7 +16,7 @@ from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.metrics import resampled_interval
 from molmeta.models.checkpoints import from_pretrained
 from molmeta.molecules.blocks import Molecules
-from molmeta.molecules.identity import ecfp4_bits, read, scaffolds
+from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffolds
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.tasks.episode import Classification, Regression
 from molmeta.workbench.comparison import Comparison, compare, linear_probe_of, standard_models
@@ -63,7 +63,7 @@ def compared(binary: Assay, fast_models) -> Comparison:
 def library(embedded: Assays) -> tuple[list[Chem.Mol], np.ndarray]:
     """160 molecules, and scores."""
     smiles = embedded["CHEMBL2034_Ki"].molecules.smiles[:160]
-    return [read(text) for text in smiles], np.random.default_rng(0).random(160)
+    return [read_mol(text) for text in smiles], np.random.default_rng(0).random(160)
 
 
 class TestCompare:
@@ -314,7 +314,7 @@ class TestTrust:
     def test_calibration_does_not_depend_on_the_order(self, binary):
         base, order = from_pretrained(), np.random.default_rng(3).permutation(48)
         parts = [Trusted.of(base, one) for one in (binary, binary.take(order))]
-        mols = [read(text) for text in binary.molecules.smiles[:9]]
+        mols = [read_mol(text) for text in binary.molecules.smiles[:9]]
         found = [part.assess(binary.molecules.smiles[:9], mols) for part in parts]
         numbers = ["score", "probability", "low", "high", "similarity"]
         np.testing.assert_allclose(found[0][numbers], found[1][numbers], rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Assays dealt into three: to learn from, to stop by, and to be judged on (Nguyen et al. 2020)."""
+"""Assays split into three: to learn from, to stop by, and to be judged on (Nguyen et al. 2020)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from rdkit.DataStructs import ConvertToNumpyArray
 
-from molmeta.datasets.chembl import Split
 from molmeta.errors import TooFewMeasurements
-from molmeta.molecules.identity import ecfp4_bits, read
+from molmeta.molecules.identity import ecfp4_bits, read_mol
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, Assays, in_one_store
+from molmeta.tasks.assay import Assay, Assays, Split, in_one_store
 
 IN, OUT = "in-distribution", "out-of-distribution"
 LEAST = 32  # measurements that a support leaves for stopping and judging
@@ -22,7 +21,7 @@ SIMILAR = 0.3
 
 
 @dataclass(frozen=True)
-class DealtAssay:
+class SplitAssay:
     """An assay whose measurements have a part each.
 
     Attributes
@@ -71,7 +70,7 @@ class Study(NamedTuple):
     ----------
     train : list of Assay
         Meta-training episodes are drawn from these.
-    validation, test : list of DealtAssay
+    validation, test : list of SplitAssay
         To select by, and to be judged on.
     pretraining : list of Assay
         What a multi-task network learns: the training and the validation assays.
@@ -82,14 +81,16 @@ class Study(NamedTuple):
     """
 
     train: list[Assay]
-    validation: list[DealtAssay]
-    test: list[DealtAssay]
+    validation: list[SplitAssay]
+    test: list[SplitAssay]
     pretraining: list[Assay]
     held_out: frozenset[str]
     forest_blocks: tuple[str, ...] = ("ecfp4", "descriptors")
 
 
-def deal(assay: Assay, support_sizes: Sequence[int], group: str = "", seed: int = 0) -> DealtAssay:
+def split_measurements(
+    assay: Assay, support_sizes: Sequence[int], group: str = "", seed: int = 0
+) -> SplitAssay:
     """Deal an assay into parts, each in the proportion of its classes.
 
     The parts for stopping and for judging are of one size: a fifth of the assay each, or less, so
@@ -114,7 +115,7 @@ def deal(assay: Assay, support_sizes: Sequence[int], group: str = "", seed: int 
     places = (np.arange(2 * size) * len(order)) // (2 * size)
     taken = order[places]
     rest = np.setdiff1d(np.arange(len(assay)), taken)
-    return DealtAssay(assay, rest, np.sort(taken[0::2]), np.sort(taken[1::2]), group)
+    return SplitAssay(assay, rest, np.sort(taken[0::2]), np.sort(taken[1::2]), group)
 
 
 def recreate(
@@ -147,8 +148,12 @@ def recreate(
     pretraining = [*split.train.values(), *split.validation.values()]
     smiles = sorted(set().union(*(assay.molecules.smiles for assay in pretraining)))
     held_out = rng.permutation(len(smiles))[: len(smiles) // 10]
-    validation = [deal(split.validation[name], [validation_size], seed=seed) for name in chosen]
-    test = [deal(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)]
+    validation = [
+        split_measurements(split.validation[name], [validation_size], seed=seed) for name in chosen
+    ]
+    test = [
+        split_measurements(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)
+    ]
     validation, test = ([one for one in side if one.can_be_judged] for side in (validation, test))
     return Study(
         list(split.train.values()),
@@ -205,5 +210,5 @@ def similarity_to_nearest(tested: Sequence[Assay], train: Sequence[Assay]) -> np
 def _bits(smiles: Sequence[str]) -> torch.Tensor:
     rows = np.zeros((len(smiles), 2048), dtype=np.int8)
     for row, text in zip(rows, smiles, strict=True):
-        ConvertToNumpyArray(ecfp4_bits(read(text)), row)
+        ConvertToNumpyArray(ecfp4_bits(read_mol(text)), row)
     return torch.from_numpy(rows).float()
