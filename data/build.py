@@ -22,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from molmeta.featurizers.standardisation import standardise
+from molmeta.featurizers import standardise
 
 HERE = Path(__file__).parent
 SHA256 = "c2028c9a75281eab53d3b3e7dc11cbc8ac970d008bac4a0d3927f11ac2024bdc"

@@ -49,8 +49,8 @@ measured.head()
 # a fingerprint cannot tell apart, cliffs, and says how noisy repeated measurements are.
 
 # %%
-from molmeta.datasets.table import read_measurements
-from molmeta.workbench.curation import check_data
+from molmeta.datasets import read_measurements
+from molmeta.workbench import check_data
 
 (check,) = check_data(*read_measurements("my_assay.csv"), threshold=7.0)
 print(check.markdown())
@@ -97,8 +97,8 @@ model.assess(["CCO", "not a molecule", None, "[Na+].CC(=O)[O-]"])[["smiles", "st
 # says in words what to use. With 32 measurements the intervals are wide: that is honest.
 
 # %%
-from molmeta.datasets.table import read_table
-from molmeta.workbench.comparison import compare
+from molmeta.datasets import read_table
+from molmeta.workbench import compare
 
 assay = read_table("my_assay.csv").assays["pKi"]
 comparison = compare(assay, repeats=1 if SMOKE else 5)
@@ -136,8 +136,8 @@ print(f"  by chance      {tenth / 10:.0f}")
 # (`benchmarks/results/default-suggest.md`). Here we measure sixteen more and learn again.
 
 # %%
-from molmeta.molecules.identity import read_mol
-from molmeta.workbench.suggestion import suggest
+from molmeta.molecules import read_mol
+from molmeta.workbench import suggest
 
 batch = suggest(
     [read_mol(text) for text in library["smiles"]],
@@ -167,8 +167,8 @@ print(
 # %%
 from IPython.display import SVG, display
 
-from molmeta.molecules.blocks import Molecules
-from molmeta.workbench.explanations import atom_contributions, draw_molecule, influences
+from molmeta.molecules import Molecules
+from molmeta.workbench import atom_contributions, draw_molecule, influences
 
 top = read_mol(told.sort_values("value", ascending=False)["smiles"].iloc[0])
 adapted = model.trusted_.adapted
@@ -191,12 +191,12 @@ pd.DataFrame(
 # HTML file that you can mail: structures, a table that sorts and filters, the model card.
 
 # %%
-from molmeta.workbench.report.contents import Wishes
-from molmeta.workbench.verbs import report
+from molmeta.workbench import write_report
+from molmeta.workbench.report import Wishes
 
 library.to_csv("library.csv", index=False)
 print(
-    report(
+    write_report(
         *("my_assay.csv", "report.html"),
         library_path="library.csv",
         threshold=None,

@@ -28,12 +28,9 @@ import torch
 from IPython.display import Image, Markdown, display
 
 import molmeta
-from molmeta.datasets.study_split import at_most, recreate
-from molmeta.evaluation.assay_benchmark import prepared
-from molmeta.evaluation.protocol import Protocol
-from molmeta.reproduce.nguyen2020 import reproduce
-from molmeta.reproduce.sizes import SIZES
-from molmeta.reproduce.tables import describe
+from molmeta.datasets import at_most, recreate
+from molmeta.evaluation import Protocol, prepared
+from molmeta.reproduce import SIZES, describe, reproduce
 
 torch.set_num_threads(1)
 SMOKE = bool(os.environ.get("MOLMETA_SMOKE"))  # fewer methods, to test the notebook
@@ -59,7 +56,7 @@ print(features.shape, "of which set:", int((features != 0).sum()))
 # `compat="corrected"` does what the paper says.
 
 # %%
-from molmeta.models.checkpoints import untrained
+from molmeta.models import untrained
 
 published = molmeta.load_experiment("nguyen2020/maml")
 network = untrained(published).learner

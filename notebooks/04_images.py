@@ -54,7 +54,7 @@ print(test)
 # A task is data: a support set to learn from, and a query to be asked about.
 
 # %%
-from molmeta.tasks.image_sampling import evaluation_images
+from molmeta.tasks import evaluation_images
 
 episode = evaluation_images(test, n_way=3, k_shot=5, query_shots=5, draw=0, seed=0)
 figure, axes = plt.subplots(3, 10, figsize=(8, 2.6))
@@ -103,8 +103,8 @@ print(f"{int(hits.sum())} of {len(hits)} right")
 
 # %%
 from molmeta.metrics import bootstrap_interval
-from molmeta.models.checkpoints import untrained
-from molmeta.training.scoring import score_images
+from molmeta.models import untrained
+from molmeta.training import score_images
 
 models = {
     "pixels, nearest neighbour": untrained(molmeta.load_experiment("images/nearest_neighbours")),

@@ -18,17 +18,22 @@ import torch
 from held_out import joined_split
 from safetensors.torch import save as save_tensors
 
-from molmeta.datasets.chembl import data_file
-from molmeta.evaluation.assay_benchmark import audited, prepared, run_benchmark
-from molmeta.evaluation.protocol import Protocol, summarise
-from molmeta.evaluation.results import REFERENCE, write_results
+from molmeta.datasets import data_file
+from molmeta.evaluation import (
+    REFERENCE,
+    Protocol,
+    audited,
+    prepared,
+    run_benchmark,
+    summarise,
+    write_results,
+)
 from molmeta.files import write_atomic
 from molmeta.metrics import Interval
-from molmeta.models.checkpoints import DEFAULT, PRETRAINED, save_pretrained, tensors_sha256
-from molmeta.models.config import load_experiment
-from molmeta.molecules.identity import molecule_numbers
-from molmeta.tasks.assay import Split
-from molmeta.training.meta_training import meta_train
+from molmeta.models import DEFAULT, PRETRAINED, load_experiment, save_pretrained, tensors_sha256
+from molmeta.molecules import molecule_numbers
+from molmeta.tasks import Split
+from molmeta.training import meta_train
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"

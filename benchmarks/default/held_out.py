@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from molmeta.datasets.chembl import embedded_split
-from molmeta.datasets.splits import read_split, split_assays
-from molmeta.datasets.table import read_table
-from molmeta.tasks.assay import Assays, Split, in_one_store
+from molmeta.datasets import embedded_split, read_split, read_table, split_assays
+from molmeta.tasks import Assays, Split, in_one_store
 
 
 def joined_split(path: Path) -> Split:

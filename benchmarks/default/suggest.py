@@ -22,14 +22,12 @@ from held_out import joined_split
 from molmeta.errors import TooFewMeasurements
 from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval, delta_auprc
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.identity import read_mol, scaffold
+from molmeta.models import BaseModel, from_pretrained
+from molmeta.molecules import read_mol, scaffold
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.sampling import stratified
-from molmeta.training.cards import environment_json
-from molmeta.workbench.suggestion import STRATEGIES, suggest
+from molmeta.tasks import Assay, stratified
+from molmeta.training import environment_json
+from molmeta.workbench import STRATEGIES, suggest
 
 RESULTS = Path(__file__).parents[1] / "results"
 SUFFIX = {"test": "", "validation": "-validation"}

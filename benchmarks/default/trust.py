@@ -21,16 +21,12 @@ from sklearn.metrics import log_loss
 from molmeta.errors import TooFewMeasurements
 from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval, roc_auc
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.identity import read_mol
+from molmeta.models import BaseModel, from_pretrained
+from molmeta.molecules import read_mol
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification
-from molmeta.tasks.sampling import stratified
-from molmeta.training.cards import environment_json
-from molmeta.workbench.domain import Domain
-from molmeta.workbench.trust import Trusted, log_odds
+from molmeta.tasks import Assay, Classification, stratified
+from molmeta.training import environment_json
+from molmeta.workbench import Domain, Trusted, log_odds
 
 RESULTS = Path(__file__).parents[1] / "results"
 SUFFIX = {"test": "", "validation": "-validation"}

@@ -14,12 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from molmeta.datasets.chembl import embedded_split
-from molmeta.models.base import AdaptedAssay, BaseModel
-from molmeta.models.config import Experiment, Model
-from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.sampling import AssayEpisodes
+from molmeta.datasets import embedded_split
+from molmeta.models import AdaptedAssay, BaseModel, Experiment, Model
+from molmeta.molecules import Molecules
+from molmeta.tasks import Assay, AssayEpisodes
 
 WIDTH, LAYERS = 128, 5
 SUPPORT, QUERY, TASKS = 32, 64, 8

@@ -8,11 +8,10 @@ import torch
 from common import SUPPORT, Row, assays, base_model, main, measured, side_by_side
 from pyg import PygGIN, encode
 
-from molmeta.encoders.gin import GIN
-from molmeta.learners.base import Embedded
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.sampling import evaluation_episode
-from molmeta.training.scoring import score_episode, score_learner
+from molmeta.encoders import GIN
+from molmeta.learners import Embedded
+from molmeta.tasks import Assay, evaluation_episode
+from molmeta.training import score_episode, score_learner
 
 DRAWS, THEIR_DRAWS = 100, 5
 

@@ -10,7 +10,7 @@ from common import Row, main, measured, side_by_side, smiles
 from peers import Chemprop
 from rdkit import RDLogger
 
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules import Molecules
 
 FEW = 200  # of the molecules, for what is slow
 

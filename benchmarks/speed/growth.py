@@ -25,9 +25,9 @@ import pandas as pd
 import torch
 from common import adapted, assays, base_model
 
-from molmeta.datasets.chembl import embedded_split
+from molmeta.datasets import embedded_split
 from molmeta.screening import screen
-from molmeta.tasks.sampling import stratified
+from molmeta.tasks import stratified
 
 RESULTS = Path(__file__).parents[1] / "results"
 SIZES = {

@@ -24,10 +24,10 @@ import pandas as pd
 import torch
 from common import adapted, base_model
 
-from molmeta.datasets.chembl import embedded_split
+from molmeta.datasets import embedded_split
 from molmeta.files import write_atomic
 from molmeta.screening import screen
-from molmeta.training.cards import environment_json
+from molmeta.training import environment_json
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORKERS = 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from common import Row, adapted, base_model, main, measured, side_by_side, smiles
 
-from molmeta.models.base import score_assays
-from molmeta.molecules.blocks import Molecules
+from molmeta.models import score_assays
+from molmeta.molecules import Molecules
 
 ASSAYS = 690
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common import LAYERS, Row, main, smiles
 
-from molmeta.molecules.blocks import Graphs, Molecules
+from molmeta.molecules import Graphs, Molecules
 
 
 def rows() -> list[Row]:

@@ -13,9 +13,9 @@ from common import assays
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from molmeta.encoders.gin import GIN
-from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.episode import Episode
+from molmeta.encoders import GIN
+from molmeta.molecules import Molecules
+from molmeta.tasks import Episode
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import uses a part of torch that is going away

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from common import Row, seconds
 
-from molmeta.training.cards import environment_json
+from molmeta.training import environment_json
 
 RESULTS = Path(__file__).parents[1] / "results"
 SCRIPTS = ("training", "evaluation", "many_assays", "featurisation", "screening", "memory")

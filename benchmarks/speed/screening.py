@@ -5,8 +5,7 @@ from __future__ import annotations
 from common import Row, adapted, base_model, main, side_by_side, smiles
 from peers import Chemprop
 
-from molmeta.screening.reading import Ask
-from molmeta.screening.scorer import Scorer
+from molmeta.screening import Ask, Scorer
 
 
 def of(head: str, precision: str) -> Row:

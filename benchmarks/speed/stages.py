@@ -13,12 +13,12 @@ from rdkit import Chem
 from torch.profiler import ProfilerActivity, profile
 from training import PAIRS, step
 
-from molmeta.encoders.base import collate
-from molmeta.featurizers.standardisation import Standardiser
-from molmeta.learners.base import Embedded
-from molmeta.models.base import score_assays
-from molmeta.molecules.blocks import Molecules
-from molmeta.training.scoring import score_learner
+from molmeta.encoders import collate
+from molmeta.featurizers import Standardiser
+from molmeta.learners import Embedded
+from molmeta.models import score_assays
+from molmeta.molecules import Molecules
+from molmeta.training import score_learner
 
 PRODUCTS = ("aten::mm", "aten::addmm", "aten::bmm")
 CHUNK = 1000

@@ -10,14 +10,14 @@ from common import LAYERS, WIDTH, Row, episodes, main, measured, side_by_side
 from pyg import PygGIN, encode, maml_loss
 from torch import Tensor, nn
 
-from molmeta.encoders.gin import GIN
-from molmeta.learners.base import Learner
-from molmeta.learners.maml import anil, maml
-from molmeta.learners.prototypical import prototypical
-from molmeta.tasks.episode import Classification, Episode
+from molmeta.encoders import GIN
+from molmeta.learners import Learner
+from molmeta.registry import lookup
+from molmeta.tasks import Classification, Episode
 
 Loss = Callable[[list[Episode]], Tensor]
 TARGET, INNER_LR = Classification(2), 0.1
+maml, anil, prototypical = (lookup("learner", name) for name in ("maml", "anil", "prototypical"))
 
 
 def encoders(precision: str) -> tuple[GIN, PygGIN]:

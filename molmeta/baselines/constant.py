@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from molmeta.learners.base import Learner, State
-from molmeta.tasks.episode import Classification, Examples, Inputs, Regression, Target
+from molmeta.learners import Learner, State
+from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
 
 
 class Constant(Learner):

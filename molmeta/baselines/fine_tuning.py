@@ -8,11 +8,20 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.baselines.logistic_regression import LogisticRegression
-from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
-from molmeta.learners.functional import adam_steps
-from molmeta.learners.head import linear_head, predict, predict_for_tasks
-from molmeta.learners.multi_task import MultiTask, PreTrained
-from molmeta.tasks.episode import Classification, Examples, Inputs, Regression, Target
+from molmeta.learners import (
+    Embedded,
+    Learner,
+    MultiTask,
+    PreTrained,
+    State,
+    adam_steps,
+    label_scale,
+    linear_head,
+    predict,
+    predict_for_tasks,
+    scaled,
+)
+from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
 
 
 class FineTuning(Learner):

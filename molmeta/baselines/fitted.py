@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from molmeta.learners.base import Learner, State
-from molmeta.learners.functional import canonical_order
-from molmeta.tasks.episode import Classification, Examples, Regression
+from molmeta.learners import Learner, State, canonical_order
+from molmeta.tasks import Classification, Examples, Regression
 
 FLOOR = 1e-4  # the least probability, so that its logarithm is finite
 CACHED = 64

@@ -11,8 +11,8 @@ from sklearn.preprocessing import FunctionTransformer
 from torch import nn
 
 from molmeta.baselines.fitted import FLOOR, Fitted
-from molmeta.learners.base import Embedded
-from molmeta.tasks.episode import Target
+from molmeta.learners import Embedded
+from molmeta.tasks import Target
 
 
 class LogisticRegression(Fitted):

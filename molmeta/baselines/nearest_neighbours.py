@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from molmeta.learners.base import Embedded, Learner, State
-from molmeta.learners.functional import tanimoto
-from molmeta.tasks.episode import Classification, Examples, Regression, Target
+from molmeta.learners import Embedded, Learner, State, tanimoto
+from molmeta.tasks import Classification, Examples, Regression, Target
 
 
 class NearestNeighbours(Learner):

@@ -10,8 +10,8 @@ from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from molmeta.baselines.fitted import FLOOR, Fitted
-from molmeta.learners.base import Embedded
-from molmeta.tasks.episode import Target
+from molmeta.learners import Embedded
+from molmeta.tasks import Target
 
 GRID = {
     "n_estimators": [10, 100, 200, 500],

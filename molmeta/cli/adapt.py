@@ -37,7 +37,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta adapt`."""
-    from molmeta.workbench.adaptation import adapt_table
+    from molmeta.workbench import adapt_table
 
     threshold = options.threshold_or_values(args)
     adapted, report = adapt_table(

@@ -97,9 +97,7 @@ def _command(args: argparse.Namespace, *more: str) -> str:
 
 def _assays(args: argparse.Namespace) -> str:
     from molmeta.errors import ConfigError
-    from molmeta.evaluation.assay_benchmark import run_benchmarks
-    from molmeta.evaluation.protocol import Protocol
-    from molmeta.evaluation.results import write_results
+    from molmeta.evaluation import Protocol, run_benchmarks, write_results
 
     if args.query_shots or args.published_size:
         raise ConfigError("--query-shots and --published-size are of images; give --images")
@@ -129,7 +127,7 @@ def _assays(args: argparse.Namespace) -> str:
 
 
 def _images(args: argparse.Namespace) -> str:
-    from molmeta.evaluation.image_benchmark import (
+    from molmeta.evaluation import (
         ImageProtocol,
         run_image_benchmark,
         write_image_results,

@@ -20,7 +20,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta compare`."""
     from molmeta.files import check_output, write_atomic
-    from molmeta.workbench.verbs import compare_table
+    from molmeta.workbench import compare_table
 
     options.at_least_one("--repeats", args.repeats)
     if args.output:

@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _audit(args: argparse.Namespace) -> None:
-    from molmeta.evaluation.leakage import audit
+    from molmeta.evaluation import audit
     from molmeta.files import write_atomic
 
     report = "\n".join(audit(split, args.workers).markdown() for split in options.read_splits(args))
@@ -73,9 +73,9 @@ def _audit(args: argparse.Namespace) -> None:
 def _check(args: argparse.Namespace) -> None:
     import pandas as pd
 
-    from molmeta.datasets.table import read_measurements
+    from molmeta.datasets import read_measurements
     from molmeta.files import check_output, write_atomic
-    from molmeta.workbench.curation import check_data
+    from molmeta.workbench import check_data
 
     for path in filter(None, (args.output, args.rows_path)):
         check_output(path, [Path(args.data_path)], overwrite=args.overwrite)
@@ -94,8 +94,7 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _split(args: argparse.Namespace) -> None:
-    from molmeta.datasets.chembl import load_embedded
-    from molmeta.datasets.splits import draw_split
+    from molmeta.datasets import draw_split, load_embedded
     from molmeta.files import check_output, write_atomic
 
     path = options.assay_path(args)

@@ -14,6 +14,6 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta demo`."""
-    from molmeta.evaluation.demonstration import demo
+    from molmeta.evaluation import demo
 
     demo(args.save_dir, workers=args.workers)

@@ -13,7 +13,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta doctor`; exit code 1 if there is a problem."""
-    from molmeta.workbench.doctor import examine, summary
+    from molmeta.workbench import examine, summary
 
     problems = examine(self_test=not args.no_self_test, say=partial(print, flush=True))
     print(summary(problems))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
-    from molmeta.datasets.table import Table
-    from molmeta.tasks.assay import Split
+    from molmeta.datasets import Table
+    from molmeta.tasks import Split
 
 EMBEDDED = "embedded"
 MEDIAN = "median"
@@ -141,9 +141,7 @@ def assay_path(args: argparse.Namespace) -> str:
 
 def read_assays(args: argparse.Namespace, path: str) -> tuple[Table, dict[str, list[str]] | None]:
     """The assays behind `--data-path`; and the split that they come with, if there is one."""
-    from molmeta.datasets.fs_mol import is_fs_mol, read_fs_mol
-    from molmeta.datasets.moleculenet import SOURCES, read_moleculenet
-    from molmeta.datasets.table import read_table
+    from molmeta.datasets import SOURCES, is_fs_mol, read_fs_mol, read_moleculenet, read_table
 
     if is_fs_mol(path):
         return read_fs_mol(path, measured=getattr(args, "regression", False))
@@ -154,8 +152,7 @@ def read_assays(args: argparse.Namespace, path: str) -> tuple[Table, dict[str, l
 
 def read_splits(args: argparse.Namespace) -> list[Split]:
     """The assays that the options name: one split, or one for each half of the molecules."""
-    from molmeta.datasets.chembl import embedded_split
-    from molmeta.datasets.splits import HALVES, read_split, split_assays, split_molecules
+    from molmeta.datasets import HALVES, embedded_split, read_split, split_assays, split_molecules
 
     path = assay_path(args)
     if args.threshold != MEDIAN and (path == EMBEDDED or args.split):

@@ -32,8 +32,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta report`."""
-    from molmeta.workbench.report.contents import Wishes
-    from molmeta.workbench.verbs import write_report
+    from molmeta.workbench import write_report
+    from molmeta.workbench.report import Wishes
 
     options.at_least_one("--top", args.top)
     words = ["molmeta report", Path(args.data_path).name]

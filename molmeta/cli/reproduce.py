@@ -11,8 +11,8 @@ from molmeta.cli import options
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
-    from molmeta.datasets.study_split import Study
-    from molmeta.reproduce.sizes import Size
+    from molmeta.datasets import Study
+    from molmeta.reproduce import Size
 
 STUDIES = ("nguyen2020",)
 
@@ -68,7 +68,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta reproduce`, in each of the processes that `torchrun` started."""
-    from molmeta.training.distributed import processes, rank
+    from molmeta.training import processes, rank
 
     with processes():
         found = _reproduce(args)
@@ -78,9 +78,8 @@ def run(args: argparse.Namespace) -> None:
 
 def _reproduce(args: argparse.Namespace) -> str | None:
     from molmeta.files import check_output
-    from molmeta.reproduce.nguyen2020 import reproduce
-    from molmeta.reproduce.tables import write_reproduction
-    from molmeta.training.distributed import rank
+    from molmeta.reproduce import reproduce, write_reproduction
+    from molmeta.training import rank
 
     size = _size(args)
     output = args.output or args.save_dir / "results.csv"
@@ -103,7 +102,7 @@ def _reproduce(args: argparse.Namespace) -> str | None:
 def _size(args: argparse.Namespace) -> Size:
     from dataclasses import replace
 
-    from molmeta.reproduce.sizes import SIZES
+    from molmeta.reproduce import SIZES
 
     given = {name: getattr(args, name) for name in ("model_seeds", "split_seeds")}
     for name, number in given.items():
@@ -114,11 +113,9 @@ def _size(args: argparse.Namespace) -> Size:
 
 def _study(args: argparse.Namespace, size: Size) -> tuple[Study, str]:
     """What is learned from and judged on, and what to say of it."""
-    from molmeta.datasets.released_study import is_release, read_release
-    from molmeta.datasets.study_split import at_most, recreate
-    from molmeta.evaluation.assay_benchmark import prepared
-    from molmeta.evaluation.protocol import Protocol
-    from molmeta.reproduce.tables import describe
+    from molmeta.datasets import at_most, is_release, read_release, recreate
+    from molmeta.evaluation import Protocol, prepared
+    from molmeta.reproduce import describe
 
     path = args.data_path[0]
     if is_release(path):

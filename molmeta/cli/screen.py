@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     """Run `molmeta screen`."""
     from molmeta.device import resolve
     from molmeta.files import check_output
-    from molmeta.models.checkpoints import from_pretrained, load_assay
+    from molmeta.models import from_pretrained, load_assay
     from molmeta.screening import Extras, screen
 
     for path in filter(None, (args.preds_path, args.hits_path)):

@@ -35,7 +35,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta suggest`."""
     from molmeta.files import check_output, write_atomic
-    from molmeta.workbench.verbs import suggest_from
+    from molmeta.workbench import suggest_from
 
     if args.preds_path:
         inputs = [Path(args.data_path), Path(args.library)]

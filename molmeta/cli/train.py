@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from molmeta.cli import options
 
 if TYPE_CHECKING:
-    from molmeta.models.base import BaseModel
-    from molmeta.models.config import Experiment
+    from molmeta.models import BaseModel, Experiment
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -48,15 +47,15 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta train`, in each of the processes that `torchrun` started."""
-    from molmeta.training.distributed import processes
+    from molmeta.training import processes
 
     with processes():
         _train(args)
 
 
 def _train(args: argparse.Namespace) -> None:
-    from molmeta.models.config import load_experiment
-    from molmeta.training.distributed import rank
+    from molmeta.models import load_experiment
+    from molmeta.training import rank
 
     experiment = load_experiment(args.config)
     changed = {k: getattr(args, k) for k in ("steps", "seed") if getattr(args, k) is not None}
@@ -71,10 +70,8 @@ def _train(args: argparse.Namespace) -> None:
 def _on_assays(
     args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
 ) -> BaseModel:
-    from molmeta.datasets.chembl import embedded_split
-    from molmeta.datasets.table import read_table
-    from molmeta.training.meta_training import meta_train
-    from molmeta.training.selection import split_for_training
+    from molmeta.datasets import embedded_split, read_table
+    from molmeta.training import meta_train, split_for_training
 
     path = options.assay_path(args)
     if path == options.EMBEDDED:
@@ -93,8 +90,8 @@ def _on_assays(
 def _on_images(
     args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
 ) -> BaseModel:
-    from molmeta.datasets.image_splits import load_image_splits
-    from molmeta.training.meta_training import meta_train_images
+    from molmeta.datasets import load_image_splits
+    from molmeta.training import meta_train_images
 
     splits = load_image_splits(args.images, options.image_paths(args))
     train, validation, test, name = splits[0]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from molmeta.datasets.table import assays_from_rows
 from molmeta.errors import DataError
-from molmeta.tasks.assay import Assays, Split
+from molmeta.tasks import Assays, Split
 
 
 def data_file(name: str) -> Path:

@@ -10,10 +10,9 @@ import pandas as pd
 
 from molmeta.datasets.table import Table, table_from_rows
 from molmeta.errors import DataError
-from molmeta.featurizers.standardisation import Policy
-from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.assay import Assays
-from molmeta.tasks.episode import Classification
+from molmeta.featurizers import Policy
+from molmeta.molecules import Molecules
+from molmeta.tasks import Assays, Classification
 
 if TYPE_CHECKING:
     from deepchem.data import Dataset, NumpyDataset

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from molmeta.datasets.image_files import check_size, pixels
-from molmeta.tasks.images import Images, ImageSplit
+from molmeta.tasks import Images, ImageSplit
 
 # Which bars of a seven-segment display are lit: top, upper left, upper right, middle, lower left,
 # lower right, bottom.

@@ -12,7 +12,7 @@ import pandas as pd
 
 from molmeta.datasets.table import Table, table_from_rows
 from molmeta.errors import DataError
-from molmeta.featurizers.standardisation import Policy
+from molmeta.featurizers import Policy
 
 FOLDERS = {"train": "train", "validation": "valid", "test": "test"}
 CLASS, MEASURED = "Property", "LogRegressionProperty"

@@ -9,7 +9,7 @@ from PIL import Image
 
 from molmeta.datasets.image_files import SUFFIXES, check_size, decode, pixels
 from molmeta.errors import DataError
-from molmeta.tasks.images import Images
+from molmeta.tasks import Images
 
 
 def load_image_folder(path: str | Path, *, size: int, channels: int = 3) -> Images:

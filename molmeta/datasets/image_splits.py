@@ -10,7 +10,7 @@ from molmeta.datasets.miniimagenet import load_miniimagenet
 from molmeta.datasets.omniglot import alphabet_folds, load_omniglot, omniglot_split
 from molmeta.errors import ConfigError
 from molmeta.registry import nearest
-from molmeta.tasks.images import ImageSplit
+from molmeta.tasks import ImageSplit
 
 LOADERS: dict[tuple[str, int], Callable[..., list[ImageSplit]]] = {
     ("digits", 0): lambda: [digits_split()],

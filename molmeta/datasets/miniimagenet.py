@@ -10,7 +10,7 @@ import pandas as pd
 from molmeta.datasets.image_files import check_size
 from molmeta.datasets.image_folder import read_files
 from molmeta.errors import DataError
-from molmeta.tasks.images import Images, ImageSplit
+from molmeta.tasks import Images, ImageSplit
 
 PARTS = ("train", "val", "test")
 

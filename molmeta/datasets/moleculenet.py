@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from molmeta.datasets.table import Table, read_table
 from molmeta.errors import ConfigError, DataError
-from molmeta.featurizers.standardisation import Policy
+from molmeta.featurizers import Policy
 from molmeta.files import OFFLINE, cache_folder, file_sha256, locked, offline, write_atomic
 from molmeta.registry import nearest
 

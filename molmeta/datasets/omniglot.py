@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from molmeta.datasets.image_files import check_size, decode, pixels
 from molmeta.errors import DataError
 from molmeta.seeds import generator
-from molmeta.tasks.images import Images, ImageSplit
+from molmeta.tasks import Images, ImageSplit
 
 SIDE = 105  # of a drawing as it is published
 LAYOUT = re.compile(

@@ -20,16 +20,15 @@ import numpy as np
 from molmeta.datasets.gsk2020 import load_restricted
 from molmeta.datasets.study_split import SplitAssay, Study
 from molmeta.errors import DataError
-from molmeta.molecules.blocks import (
+from molmeta.molecules import (
     ATOM_WIDTHS,
     FINGERPRINT_WIDTH,
     Counts,
     FeatureGraphs,
     Molecules,
+    distinct_environments,
 )
-from molmeta.molecules.environments import distinct_environments
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification
+from molmeta.tasks import Assay, Classification
 
 SPLITS = ("meta_split_idx.pkl", "dataset_split_idx.pkl", "pretraining_split_idx.pkl")
 FEATURES = "featurized_data.pkl"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from molmeta.datasets.chembl import data_file
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
-from molmeta.molecules.identity import scaffolds
+from molmeta.molecules import scaffolds
 from molmeta.registry import nearest
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assays, Split
+from molmeta.tasks import Assays, Split
 
 PARTS = ("validation", "test")
 SHIPPED = ("chembl22", "tox21", "sider", "muv")

@@ -11,9 +11,9 @@ import torch
 from rdkit.DataStructs import ConvertToNumpyArray
 
 from molmeta.errors import TooFewMeasurements
-from molmeta.molecules.identity import ecfp4_bits, read_mol
+from molmeta.molecules import ecfp4_bits, read_mol
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, Assays, Split, in_one_store
+from molmeta.tasks import Assay, Assays, Split, in_one_store
 
 IN, OUT = "in-distribution", "out-of-distribution"
 LEAST = 32  # measurements that a support leaves for stopping and judging
@@ -88,10 +88,10 @@ class Study(NamedTuple):
     forest_blocks: tuple[str, ...] = ("ecfp4", "descriptors")
 
 
-def split_measurements(
+def into_parts(
     assay: Assay, support_sizes: Sequence[int], group: str = "", seed: int = 0
 ) -> SplitAssay:
-    """Deal an assay into parts, each in the proportion of its classes.
+    """Split an assay into parts, each in the proportion of its classes.
 
     The parts for stopping and for judging are of one size: a fifth of the assay each, or less, so
     that the largest support that leaves `LEAST` measurements can be drawn from the rest.
@@ -149,11 +149,9 @@ def recreate(
     smiles = sorted(set().union(*(assay.molecules.smiles for assay in pretraining)))
     held_out = rng.permutation(len(smiles))[: len(smiles) // 10]
     validation = [
-        split_measurements(split.validation[name], [validation_size], seed=seed) for name in chosen
+        into_parts(split.validation[name], [validation_size], seed=seed) for name in chosen
     ]
-    test = [
-        split_measurements(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)
-    ]
+    test = [into_parts(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)]
     validation, test = ([one for one in side if one.can_be_judged] for side in (validation, test))
     return Study(
         list(split.train.values()),

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from molmeta.errors import DataError
-from molmeta.featurizers.standardisation import Policy, Standardiser
-from molmeta.molecules.blocks import Molecules
+from molmeta.featurizers import Policy, Standardiser
+from molmeta.molecules import Molecules
 from molmeta.registry import nearest
-from molmeta.tasks.assay import Assay, Assays
-from molmeta.tasks.episode import Classification, Regression
+from molmeta.tasks import Assay, Assays, Classification, Regression
 
 RELATIONS = {"": 0, "=": 0, "~": 0, "≈": 0, "<": -1, "<=": -1, "≤": -1, ">": 1, ">=": 1, "≥": 1}
 MISSING = {"", "na", "n/a", "nan", "null", "none"}

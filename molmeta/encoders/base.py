@@ -9,11 +9,17 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from molmeta.molecules.blocks import BOND_CODES, Graphs, Molecules
-from molmeta.molecules.environments import Environments
-from molmeta.molecules.graphs import Csr, GraphBatch, Round
-from molmeta.molecules.ragged import ragged_rows
-from molmeta.tasks.episode import Inputs
+from molmeta.molecules import (
+    BOND_CODES,
+    Csr,
+    Environments,
+    GraphBatch,
+    Graphs,
+    Molecules,
+    Round,
+    ragged_rows,
+)
+from molmeta.tasks import Inputs
 
 
 class Encoder(nn.Module):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError, DataError
-from molmeta.tasks.episode import Inputs
+from molmeta.tasks import Inputs
 
 
 class Convolution(nn.Conv2d):

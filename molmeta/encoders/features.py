@@ -10,7 +10,7 @@ from torch import Tensor
 
 from molmeta.encoders.base import Encoder
 from molmeta.errors import ConfigError
-from molmeta.molecules.blocks import BLOCK_WIDTHS, Counts, Molecules
+from molmeta.molecules import BLOCK_WIDTHS, Counts, Molecules
 from molmeta.registry import nearest
 
 

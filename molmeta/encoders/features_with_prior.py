@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from molmeta import registry
 from molmeta.encoders.base import Encoder
 from molmeta.encoders.features import Features, read_block
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules import Molecules
 
 NETWORK = MappingProxyType({"name": "fingerprint", "hidden": 1024, "dim": 512, "dropout": 0.3})
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from molmeta.encoders.base import Encoder
 from molmeta.encoders.features import read_block
-from molmeta.molecules.blocks import BLOCK_WIDTHS, Molecules
+from molmeta.molecules import BLOCK_WIDTHS, Molecules
 
 
 class FingerprintNetwork(Encoder):

@@ -9,8 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.encoders.base import Encoder, collate
-from molmeta.molecules.blocks import ATOM_WIDTHS, Molecules
-from molmeta.molecules.graphs import neighbour_sum
+from molmeta.molecules import ATOM_WIDTHS, Molecules, neighbour_sum
 
 BLOCK = "atoms75"
 WIDTH = ATOM_WIDTHS[BLOCK]

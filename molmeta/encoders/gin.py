@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from molmeta.encoders.base import Encoder, collate
 from molmeta.errors import ConfigError
-from molmeta.molecules.blocks import ATOM_SIZES, BOND_SIZES, Molecules
-from molmeta.molecules.graphs import GraphBatch, neighbour_sum
+from molmeta.molecules import ATOM_SIZES, BOND_SIZES, GraphBatch, Molecules, neighbour_sum
 
 
 class GIN(Encoder):

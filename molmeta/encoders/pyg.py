@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from molmeta.encoders.base import Encoder
 from molmeta.errors import ConfigError
-from molmeta.molecules.blocks import ATOM_SIZES, BOND_SIZES, Molecules
+from molmeta.molecules import ATOM_SIZES, BOND_SIZES, Molecules
 from molmeta.registry import nearest
 
 ATOM_DIM = sum(ATOM_SIZES.values())

@@ -10,8 +10,8 @@ from torch import Tensor
 from molmeta.encoders.base import Encoder
 from molmeta.encoders.features import Features, read_block
 from molmeta.errors import ConfigError
-from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.known_labels import BLOCK, KnownLabels
+from molmeta.molecules import Molecules
+from molmeta.tasks import BLOCK, KnownLabels
 
 READINGS = ("labels", "pattern", "both")
 

@@ -19,14 +19,17 @@ from molmeta.evaluation.leakage import audit
 from molmeta.evaluation.protocol import Protocol, benchmark
 from molmeta.evaluation.results import REFERENCE, Results
 from molmeta.files import write_atomic
-from molmeta.learners.base import Learner
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import from_pretrained, untrained
-from molmeta.models.config import Experiment, experiment_names, load_experiment
-from molmeta.tasks.assay import Assay, Assays, Split
-from molmeta.tasks.known_labels import BLOCK, attach_known_labels
-from molmeta.tasks.sampling import evaluation_episode, fits
-from molmeta.training.meta_training import compute_features, digest, meta_train
+from molmeta.learners import Learner
+from molmeta.models import (
+    BaseModel,
+    Experiment,
+    experiment_names,
+    from_pretrained,
+    load_experiment,
+    untrained,
+)
+from molmeta.tasks import BLOCK, Assay, Assays, Split, attach_known_labels, evaluation_episode, fits
+from molmeta.training import compute_features, digest, meta_train
 
 ALL = "all"
 BEST_LOOK = "_best_look"

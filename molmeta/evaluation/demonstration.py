@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.chembl import embedded_split, load_embedded
+from molmeta.datasets import embedded_split, load_embedded
 from molmeta.evaluation.assay_benchmark import run_benchmark, trained_model
 from molmeta.evaluation.protocol import Protocol
 from molmeta.evaluation.results import REFERENCE, write_results
 from molmeta.metrics import enrichment_factor, roc_auc
-from molmeta.models.checkpoints import save_assay
-from molmeta.molecules.blocks import Molecules
+from molmeta.models import save_assay
+from molmeta.molecules import Molecules
 from molmeta.screening import screen
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, Split
-from molmeta.tasks.sampling import stratified
+from molmeta.tasks import Assay, Split, stratified
 
 LEARNERS = ("prior_mean", "prototypical", "anil", "meta_networks", REFERENCE)
 SHOWN = "CHEMBL204_Ki"  # thrombin: the assay that the demo screens for

@@ -9,17 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from molmeta.datasets.image_splits import load_image_splits
+from molmeta.datasets import load_image_splits
 from molmeta.errors import ConfigError
 from molmeta.evaluation.assay_benchmark import ALL, cost, run_jobs
 from molmeta.evaluation.protocol import COLUMNS, summarise
 from molmeta.evaluation.results import Results, costs_table, write_tables
-from molmeta.models.base import BaseModel
-from molmeta.models.config import Experiment, experiment_names, load_experiment
-from molmeta.tasks.image_sampling import evaluation_images
-from molmeta.tasks.images import ImageSplit
-from molmeta.training.meta_training import for_images, meta_train_images
-from molmeta.training.scoring import score_images
+from molmeta.models import BaseModel, Experiment, experiment_names, load_experiment
+from molmeta.tasks import ImageSplit, evaluation_images
+from molmeta.training import for_images, meta_train_images, score_images
 
 REFERENCE = "nearest_neighbours"
 # Accuracies in % of the papers, 5-way and 20-way tasks of 1 and 5 shots, on the full Omniglot with

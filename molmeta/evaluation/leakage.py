@@ -15,9 +15,9 @@ from rdkit import DataStructs, rdBase
 from rdkit.DataStructs import ExplicitBitVect
 
 from molmeta.errors import CheckpointError
-from molmeta.models.checkpoints import read_safetensors, tensors_sha256
-from molmeta.molecules.identity import KEYS, ecfp4_bits, molecule_numbers, read_mol
-from molmeta.tasks.assay import Assay, Assays, Split
+from molmeta.models import read_safetensors, tensors_sha256
+from molmeta.molecules import KEYS, ecfp4_bits, molecule_numbers, read_mol
+from molmeta.tasks import Assay, Assays, Split
 
 NEAR = 0.9
 NEAR_NAME = f"Tanimoto ≥ {NEAR}"

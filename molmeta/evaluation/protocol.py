@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from molmeta.learners.base import Learner
+from molmeta.learners import Learner
 from molmeta.metrics import Interval, bootstrap_interval
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.sampling import Draw, balanced, stratified
-from molmeta.training.scoring import score_learner
+from molmeta.tasks import Assay, Draw, balanced, stratified
+from molmeta.training import score_learner
 
 COLUMNS = ["learner", "task", "support_size", "draw", "metric", "value", "prevalence"]
 

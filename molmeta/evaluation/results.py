@@ -10,7 +10,7 @@ import pandas as pd
 from molmeta.evaluation.plots import plot_dominance, plot_learning_curves
 from molmeta.evaluation.protocol import Protocol, markdown, tasks_per_size, verdict
 from molmeta.files import write_atomic
-from molmeta.training.cards import environment_json
+from molmeta.training import environment_json
 
 REFERENCE = "random_forest"
 

@@ -1,4 +1,9 @@
-"""From RDKit molecules to feature blocks.
+"""RDKit to feature blocks, and the one policy by which molecules are standardised.
 
-A featuriser has `row(mol)`, what one molecule gives, and `collect(rows)`, the block of many.
+It may import `tasks` and below.
+What never enters: a learner, an encoder, a label.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

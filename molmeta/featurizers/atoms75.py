@@ -12,7 +12,7 @@ from rdkit import Chem
 
 from molmeta.errors import MolmetaError
 from molmeta.featurizers.graph import MAX_ATOMS
-from molmeta.molecules.blocks import ATOM_WIDTHS, FeatureGraphs
+from molmeta.molecules import ATOM_WIDTHS, FeatureGraphs
 
 SYMBOLS = tuple(
     "C N O S F Si P Cl Br Mg Na Ca Fe As Al I B V K Tl Yb Sb Sn Ag Pd Co Se Ti Zn H Li Ge Cu Au "

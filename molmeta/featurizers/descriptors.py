@@ -8,7 +8,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from molmeta.molecules.blocks import Dense
+from molmeta.molecules import Dense
 
 # name: (function, centre, spread); the constants are round numbers typical of molecules in ChEMBL
 DESCRIPTORS: dict[str, tuple[Callable[[Chem.Mol], float], float, float]] = {

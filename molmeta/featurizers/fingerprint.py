@@ -9,7 +9,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator as rdkit_generators
 
-from molmeta.molecules.blocks import FINGERPRINT_WIDTH, Counts
+from molmeta.molecules import FINGERPRINT_WIDTH, Counts
 
 
 class Fingerprint:

@@ -11,7 +11,7 @@ import pandas as pd
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
-from molmeta.molecules.blocks import ATOM_SIZES, Graphs
+from molmeta.molecules import ATOM_SIZES, Graphs
 
 ELEMENTS = (1, 5, 6, 7, 8, 9, 11, 14, 15, 16, 17, 19, 34, 35, 53)  # the last category: any other
 HYBRIDISATIONS = (

@@ -9,7 +9,7 @@ from rdkit import Chem
 
 from molmeta.featurizers.fingerprint import collect_counts
 from molmeta.featurizers.graph import GraphFeaturizer
-from molmeta.molecules.blocks import FINGERPRINT_WIDTH, Counts
+from molmeta.molecules import FINGERPRINT_WIDTH, Counts
 
 ROUNDS = 3
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError, UnsupportedTarget
-from molmeta.tasks.episode import Episode, Examples, Inputs, Regression, cat
+from molmeta.tasks import Episode, Examples, Inputs, Regression, cat
 
 State = dict[str, Tensor]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from molmeta.learners.base import Embedded, label_scale, scaled
 from molmeta.learners.gaussian_process import GaussianProcess
 from molmeta.learners.kernels import LearnedRBF
-from molmeta.tasks.episode import Episode, Examples, Target
+from molmeta.tasks import Episode, Examples, Target
 
 
 class DeepKernel(GaussianProcess):

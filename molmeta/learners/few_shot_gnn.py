@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State
-from molmeta.tasks.episode import Classification, Examples, Target
+from molmeta.tasks import Classification, Examples, Target
 
 CELLS = 1 << 14  # pairs of nodes that are compared at once: what a cache holds
 

@@ -12,7 +12,7 @@ from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.learners.censored import exact_for_bounds
 from molmeta.learners.kernels import FingerprintKernel, WithLabels, fingerprint_kernel
 from molmeta.learners.multi_task import MultiTask
-from molmeta.tasks.episode import Classification, Examples, Regression, Target
+from molmeta.tasks import Classification, Examples, Regression, Target
 
 
 class GaussianProcess(Learner):

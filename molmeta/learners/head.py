@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.learners.base import Learner, State, unscaled
-from molmeta.tasks.episode import Inputs, Target
+from molmeta.tasks import Inputs, Target
 
 
 class UnitLength(nn.Module):

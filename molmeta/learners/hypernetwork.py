@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.functional import class_means
-from molmeta.tasks.episode import Classification, Examples, Target
+from molmeta.tasks import Classification, Examples, Target
 
 
 class HyperNetwork(Learner):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from molmeta.learners.functional import tanimoto
 from molmeta.learners.head import UnitLength
-from molmeta.molecules.blocks import FINGERPRINTS
+from molmeta.molecules import FINGERPRINTS
 
 
 class FingerprintKernel(nn.Module):

@@ -11,7 +11,7 @@ from torch.func import functional_call
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.learners.functional import gradient_steps
 from molmeta.learners.head import linear_head, predict, predict_for_tasks, step_sizes
-from molmeta.tasks.episode import Classification, Examples, Inputs, Regression, Target
+from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
 
 
 class MAML(Learner):

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks import Classification, Episode, Examples, Regression, Target
 
 GAMMA = 0.95  # decay of usage
 

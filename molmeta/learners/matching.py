@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
 from molmeta.learners.distance import Cosine, SquaredEuclidean, distance
-from molmeta.tasks.episode import Classification, Examples, Regression, Target
+from molmeta.tasks import Classification, Examples, Regression, Target
 
 
 class Matching(Learner):

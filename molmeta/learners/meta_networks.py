@@ -9,7 +9,7 @@ from torch.func import functional_call, grad, vmap
 
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
 from molmeta.learners.functional import canonical_order
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks import Classification, Episode, Examples, Regression, Target
 
 P = 7.0  # of the preprocessing of gradients
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
-from molmeta.tasks.episode import Episode, Examples, Inputs, Regression, cat
+from molmeta.tasks import Episode, Examples, Inputs, Regression, cat
 
 MOMENTUM = 0.05  # of the running variance of what is expected
 

@@ -12,7 +12,7 @@ from molmeta import registry
 from molmeta.learners.base import Embedded, Learner, State, same_shapes
 from molmeta.learners.distance import SquaredEuclidean, distance
 from molmeta.learners.functional import class_means
-from molmeta.tasks.episode import Classification, Examples, Inputs, Target
+from molmeta.tasks import Classification, Examples, Inputs, Target
 
 
 class Prototypical(Learner):

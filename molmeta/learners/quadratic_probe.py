@@ -10,7 +10,7 @@ from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.functional import class_means
 from molmeta.learners.head import UnitLength
 from molmeta.learners.multi_task import PreTrained
-from molmeta.tasks.episode import Classification, Examples, Target
+from molmeta.tasks import Classification, Examples, Target
 
 
 class QuadraticProbe(Learner):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.functional import class_means
-from molmeta.tasks.episode import Classification, Episode, Examples, Target
+from molmeta.tasks import Classification, Episode, Examples, Target
 
 
 class Relation(Learner):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.maml import MAML
-from molmeta.tasks.episode import Classification, Episode, Target
+from molmeta.tasks import Classification, Episode, Target
 
 COMPAT = ("corrected", "gsk2020")
 

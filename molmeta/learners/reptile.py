@@ -11,7 +11,7 @@ from torch.func import functional_call
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Learner, State, label_scale, scaled
 from molmeta.learners.head import linear_head, predict, predict_for_tasks, step_sizes
-from molmeta.tasks.episode import Classification, Episode, Examples, Inputs, Regression, Target, cat
+from molmeta.tasks import Classification, Episode, Examples, Inputs, Regression, Target, cat
 
 EPSILON = 1e-8
 

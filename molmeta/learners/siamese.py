@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State
-from molmeta.tasks.episode import Classification, Episode, Examples, Target
+from molmeta.tasks import Classification, Episode, Examples, Target
 
 
 class Siamese(Learner):

@@ -1,1 +1,9 @@
-"""."""
+"""A learner with its experiment, adapted to an assay, and as files that run no code.
+
+It may import `encoders`, `baselines`, `datasets` and below.
+What never enters: training, screening, the command line.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,12 +10,10 @@ import torch
 from torch import Tensor
 
 from molmeta.errors import MolmetaError, TooFewMeasurements
-from molmeta.learners.base import Embedded, Learner, State
+from molmeta.learners import Embedded, Learner, State
 from molmeta.models.config import Experiment
-from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.descriptions import described
-from molmeta.tasks.episode import Target
+from molmeta.molecules import Molecules
+from molmeta.tasks import Assay, Target, described
 
 CHUNK = 1024  # molecules that are encoded at once
 CHECKED = 32  # measured molecules whose outputs must be finite

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from molmeta.errors import CheckpointError
 from molmeta.files import write_atomic
-from molmeta.learners.base import Learner
+from molmeta.learners import Learner
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.models.config import Experiment, experiment_names, load_experiment
-from molmeta.tasks.episode import target_from_dict, target_to_dict
+from molmeta.tasks import target_from_dict, target_to_dict
 
 ASSAY_FORMAT = "molmeta assay 1"
 DEFAULT = "default"  # the model that is shipped

@@ -13,9 +13,9 @@ import torch
 
 from molmeta import registry
 from molmeta.errors import ConfigError
-from molmeta.featurizers.standardisation import Policy
-from molmeta.learners.base import Learner
-from molmeta.tasks.episode import target_from_dict
+from molmeta.featurizers import Policy
+from molmeta.learners import Learner
+from molmeta.tasks import target_from_dict
 
 
 @dataclass(frozen=True)

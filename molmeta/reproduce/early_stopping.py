@@ -12,13 +12,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta import metrics
-from molmeta.datasets.study_split import SplitAssay
-from molmeta.learners.base import Learner
-from molmeta.learners.functional import adam_until
-from molmeta.learners.released_maml import LogitHead, weighted_loss
-from molmeta.models.base import CHUNK
+from molmeta.datasets import SplitAssay
+from molmeta.learners import Learner, LogitHead, adam_until, weighted_loss
+from molmeta.models import CHUNK
 from molmeta.seeds import torch_seeded
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks import Classification, Examples
 
 NEIGHBOURS = 3
 

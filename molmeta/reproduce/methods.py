@@ -12,11 +12,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from molmeta.datasets.study_split import SplitAssay
-from molmeta.learners.base import Embedded, Learner
-from molmeta.learners.maml import MAML
-from molmeta.models.checkpoints import untrained
-from molmeta.models.config import load_experiment
+from molmeta.datasets import SplitAssay
+from molmeta.learners import MAML, Embedded, Learner
+from molmeta.models import load_experiment, untrained
 from molmeta.reproduce.early_stopping import (
     FineTuning,
     Task,
@@ -28,7 +26,7 @@ from molmeta.reproduce.early_stopping import (
     tuned_outputs,
 )
 from molmeta.reproduce.sizes import MULTI_TASK
-from molmeta.tasks.episode import Examples
+from molmeta.tasks import Examples
 
 FOREST = "random_forest"
 FOREST_WITH_VALIDATION = "random_forest_with_validation"

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from molmeta.learners.multi_task import LabelledMolecules, MultiTaskByMolecule
-from molmeta.molecules.blocks import Molecules
-from molmeta.molecules.ragged import ragged_rows
+from molmeta.learners import LabelledMolecules, MultiTaskByMolecule
+from molmeta.molecules import Molecules, ragged_rows
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay
+from molmeta.tasks import Assay
 
 PARTS = 8  # of a batch, which several processes may share
 

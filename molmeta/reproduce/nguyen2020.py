@@ -12,27 +12,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.study_split import SplitAssay, Study
+from molmeta.datasets import SplitAssay, Study
 from molmeta.device import resolve
 from molmeta.errors import ConfigError, TooFewMeasurements
-from molmeta.evaluation.assay_benchmark import cost, run_jobs
-from molmeta.evaluation.results import Results
+from molmeta.evaluation import Results, cost, run_jobs
 from molmeta.files import write_atomic
-from molmeta.learners.base import Learner
-from molmeta.learners.multi_task import MultiTaskByMolecule
-from molmeta.learners.released_maml import COMPAT
-from molmeta.models.checkpoints import from_pretrained
-from molmeta.models.config import Episodes
+from molmeta.learners import COMPAT, Learner, MultiTaskByMolecule
+from molmeta.models import Episodes, from_pretrained
 from molmeta.registry import nearest
 from molmeta.reproduce.early_stopping import FineTuning
 from molmeta.reproduce.methods import FOREST, forests, methods_of, score_all, selection_score
 from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import META, MULTI_TASK, TRAINED, Size, experiment
 from molmeta.seeds import torch_seeded
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.sampling import AssayEpisodes, at_random, large_enough
-from molmeta.training.distributed import rank, world_size
-from molmeta.training.meta_training import compute_features, digest, run_training, start_learner
+from molmeta.tasks import Assay, AssayEpisodes, at_random, large_enough
+from molmeta.training import compute_features, digest, rank, run_training, start_learner, world_size
 
 SELECT_BY = 96  # measurements of a validation task that are fine-tuned on
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from molmeta.models.config import Episodes, Experiment, load_experiment
+from molmeta.models import Episodes, Experiment, load_experiment
 
 META = ("maml", "fomaml", "anil")
 MULTI_TASK = "multi_task"

@@ -9,10 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.study_split import IN, OUT, SIMILAR, Study
-from molmeta.evaluation.plots import pyplot
-from molmeta.evaluation.protocol import per_task, summarise, tasks_per_size
-from molmeta.evaluation.results import Results, costs_table, write_tables
+from molmeta.datasets import IN, OUT, SIMILAR, Study
+from molmeta.evaluation import (
+    Results,
+    costs_table,
+    per_task,
+    pyplot,
+    summarise,
+    tasks_per_size,
+    write_tables,
+)
 from molmeta.metrics import Interval, bootstrap_interval
 from molmeta.reproduce.methods import BASELINES, FOREST, FOREST_WITH_VALIDATION
 from molmeta.reproduce.sizes import META, Size

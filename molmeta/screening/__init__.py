@@ -1,10 +1,9 @@
 """Score a library by adapted assays: one row out per row in, in constant memory, resumable.
 
-`run.py` is the whole: it reads a library in shards, has an engine score them, keeps what is done,
-and writes the output at the end. `scoring.py` is what every engine does with a shard.
+It may import `models` and below.
+What never enters: training, a measurement, a choice of model.
 """
 
-from molmeta.screening.assembly import Extras, Summary
-from molmeta.screening.run import screen
+import lazy_loader
 
-__all__ = ["Extras", "Summary", "screen"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

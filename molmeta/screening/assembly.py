@@ -11,7 +11,7 @@ from molmeta.errors import DataError
 from molmeta.files import file_sha256, replacing
 from molmeta.screening.hits import Best, Labels, label_of
 from molmeta.screening.job import SHARD, Job
-from molmeta.screening.libraries.base import Row
+from molmeta.screening.libraries import Row
 from molmeta.screening.output import CsvSink, open_sink
 from molmeta.screening.scorer import Told
 from molmeta.screening.shards import Shards

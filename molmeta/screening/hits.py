@@ -14,7 +14,7 @@ from rdkit.ML.Scoring.Scoring import CalcBEDROC
 
 from molmeta.errors import DataError
 from molmeta.metrics import enrichment_factor, roc_auc
-from molmeta.molecules.identity import ecfp4_bits
+from molmeta.molecules import ecfp4_bits
 
 CANDIDATES = 20  # rows for each hit that are held, for the filter to choose from
 ALPHA = 20.0  # of BEDROC: 80 % of it come from the best 8 % of the ranking

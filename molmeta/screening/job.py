@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from molmeta.files import file_sha256
-from molmeta.models.base import CHUNK, AdaptedAssay
-from molmeta.models.checkpoints import (
+from molmeta.models import (
+    CHUNK,
+    AdaptedAssay,
     from_pretrained,
     load_assay,
     save_assay,
     save_pretrained,
     tensors_sha256,
 )
-from molmeta.screening.libraries.base import Library
+from molmeta.screening.libraries import Library
 from molmeta.screening.scorer import added_columns
 from molmeta.screening.supervisor import STALL
-from molmeta.tasks.episode import target_to_dict
+from molmeta.tasks import target_to_dict
 
 SHARD = 8 * CHUNK  # rows that are scored and kept together
 

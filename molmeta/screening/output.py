@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from molmeta.errors import DataError
-from molmeta.screening.libraries.base import Library
-from molmeta.screening.libraries.csv_library import LineWriter
-from molmeta.screening.libraries.formats import suffix
-from molmeta.screening.libraries.parquet import pyarrow_parquet
+from molmeta.screening.libraries import Library, LineWriter, pyarrow_parquet, suffix
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TEXTS = ("standardised_smiles", "status", "reason")  # added columns that hold no numbers

@@ -8,7 +8,7 @@ from itertools import count, islice
 from typing import NamedTuple
 
 from molmeta.screening.job import SHARD
-from molmeta.screening.libraries.base import Library
+from molmeta.screening.libraries import Library
 from molmeta.screening.reading import Ask
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from molmeta.errors import ConfigError, DataError, MolmetaError
 from molmeta.files import file_sha256
 from molmeta.screening.job import Job, save_assays
-from molmeta.screening.libraries.base import Kind
+from molmeta.screening.libraries import Kind
 from molmeta.screening.pieces import Pieces
 from molmeta.screening.reading import Ask
 from molmeta.screening.scorer import Told

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from rdkit import Chem, rdBase
 
-from molmeta.featurizers.standardisation import Policy, Standardised, Standardiser
-from molmeta.screening.libraries.base import Kind, Row
+from molmeta.featurizers import Policy, Standardised, Standardiser
+from molmeta.screening.libraries import Kind, Row
 
 
 class Ask(NamedTuple):

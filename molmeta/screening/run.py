@@ -11,12 +11,12 @@ from tqdm import tqdm
 
 from molmeta.errors import ConfigError, DataError
 from molmeta.files import check_output, locked
-from molmeta.models.base import AdaptedAssay, check_together
+from molmeta.models import AdaptedAssay, check_together
 from molmeta.registry import nearest
 from molmeta.screening.assembly import Assembly, Extras, Summary
 from molmeta.screening.engines import Engine, engine
 from molmeta.screening.job import SHARD, Job
-from molmeta.screening.libraries.formats import open_library
+from molmeta.screening.libraries import open_library
 from molmeta.screening.output import check_format
 from molmeta.screening.pieces import Pieces
 from molmeta.screening.shards import Shards

@@ -9,10 +9,10 @@ import torch
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
-from molmeta.featurizers.standardisation import Standardised
-from molmeta.models.base import CHUNK, AdaptedAssay, score_assays
-from molmeta.molecules.blocks import Molecules
-from molmeta.screening.libraries.base import Kind
+from molmeta.featurizers import Standardised
+from molmeta.models import CHUNK, AdaptedAssay, score_assays
+from molmeta.molecules import Molecules
+from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask, MoleculeReader
 
 DIGITS = "{:.7g}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from molmeta.errors import DataError
 from molmeta.files import write_atomic
-from molmeta.screening.libraries.csv_library import LineWriter
+from molmeta.screening.libraries import LineWriter
 from molmeta.screening.scorer import Told
 
 MANIFEST, HITS = "manifest.json", "hits-path"

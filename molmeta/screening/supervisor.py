@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from molmeta.errors import MolmetaError
-from molmeta.models.base import CHUNK
-from molmeta.screening.libraries.base import Kind
+from molmeta.models import CHUNK
+from molmeta.screening.libraries import Kind
 from molmeta.screening.messages import receive, send
 from molmeta.screening.reading import Ask
 from molmeta.screening.scorer import Told

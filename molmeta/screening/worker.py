@@ -1,7 +1,7 @@
 """A process that scores rows for another; its arguments are a folder, a kind, and a device.
 
-It reads pieces of a library from its standard input and answers on its standard output, in the form of
-`messages.py`; whatever else writes to standard output goes to standard error.
+It reads pieces of a library from its standard input and answers on its standard output
+(`messages.py`); whatever else writes to standard output goes to standard error.
 """
 
 from __future__ import annotations

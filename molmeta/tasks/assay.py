@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from molmeta.errors import OneClassSupport, UnknownAssay
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules import Molecules
 from molmeta.registry import nearest
 from molmeta.tasks.episode import Classification, Examples, Inputs, Regression, Target, labels
 

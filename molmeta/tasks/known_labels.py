@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from molmeta.molecules.blocks import Counts, Molecules
+from molmeta.molecules import Counts, Molecules
 from molmeta.tasks.assay import Assay
 
 BLOCK = "train_assay_labels"

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from molmeta.models.base import BaseModel
+from molmeta.models import BaseModel
 from molmeta.training.distributed import world_size
 
 SHOWN = 10  # names of assays that are left out

@@ -12,15 +12,10 @@ import torch
 from molmeta.device import resolve
 from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
 from molmeta.files import write_atomic
-from molmeta.learners.base import Embedded, Learner
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import save_pretrained, tensors_sha256
-from molmeta.models.config import Experiment, load_experiment
+from molmeta.learners import Embedded, Learner
+from molmeta.models import BaseModel, Experiment, load_experiment, save_pretrained, tensors_sha256
 from molmeta.seeds import torch_seeded
-from molmeta.tasks.assay import Assay, Assays
-from molmeta.tasks.image_sampling import NWayKShot
-from molmeta.tasks.images import Images
-from molmeta.tasks.sampling import AssayEpisodes, fits, large_enough
+from molmeta.tasks import Assay, AssayEpisodes, Assays, Images, NWayKShot, fits, large_enough
 from molmeta.training.cards import environment_json, listed, model_card
 from molmeta.training.distributed import rank
 from molmeta.training.scoring import mean_accuracy, mean_score

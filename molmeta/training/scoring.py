@@ -10,13 +10,19 @@ import numpy as np
 import torch
 
 from molmeta import metrics
-from molmeta.learners.base import Embedded, Learner
-from molmeta.models.base import CHUNK
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Episode, Regression
-from molmeta.tasks.image_sampling import evaluation_images
-from molmeta.tasks.images import Images
-from molmeta.tasks.sampling import Draw, evaluation_episode, fits, stratified
+from molmeta.learners import Embedded, Learner
+from molmeta.models import CHUNK
+from molmeta.tasks import (
+    Assay,
+    Draw,
+    Episode,
+    Images,
+    Regression,
+    evaluation_episode,
+    evaluation_images,
+    fits,
+    stratified,
+)
 
 
 class Score(NamedTuple):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from molmeta.datasets.table import Table
+from molmeta.datasets import Table
 from molmeta.errors import MolmetaError, TooFewMeasurements
-from molmeta.models.config import Experiment
+from molmeta.models import Experiment
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assays
-from molmeta.tasks.sampling import large_enough
+from molmeta.tasks import Assays, large_enough
 
 
 def split_for_training(

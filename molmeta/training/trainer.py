@@ -24,11 +24,10 @@ from tqdm import tqdm
 
 from molmeta.errors import CheckpointError, ConfigError, MolmetaError
 from molmeta.files import write_atomic
-from molmeta.learners.base import Embedded, Learner
-from molmeta.models.checkpoints import read_safetensors, tensors_sha256
-from molmeta.models.config import Training
+from molmeta.learners import Embedded, Learner
+from molmeta.models import Training, read_safetensors, tensors_sha256
 from molmeta.seeds import number
-from molmeta.tasks.episode import Episode
+from molmeta.tasks import Episode
 from molmeta.training.distributed import (
     broadcast,
     rank,

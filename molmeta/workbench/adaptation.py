@@ -6,13 +6,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-from molmeta.datasets.table import Report, read_table
+from molmeta.datasets import Report, read_table
 from molmeta.device import resolve
 from molmeta.errors import DataError
 from molmeta.files import check_output
-from molmeta.models.base import AdaptedAssay
-from molmeta.models.checkpoints import from_pretrained, save_assay
-from molmeta.tasks.assay import Assays
+from molmeta.models import AdaptedAssay, from_pretrained, save_assay
+from molmeta.tasks import Assays
 
 
 def adapt_table(

@@ -10,17 +10,15 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from molmeta import metrics
-from molmeta.baselines.fine_tuning import linear_probe
-from molmeta.encoders.features_with_prior import FeaturesWithPrior
+from molmeta.baselines import linear_probe
+from molmeta.encoders import FeaturesWithPrior
 from molmeta.errors import MolmetaError, TooFewMeasurements
-from molmeta.learners.base import Embedded
+from molmeta.learners import Embedded
 from molmeta.metrics import Interval, resampled_interval
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.identity import scaffolds
+from molmeta.models import BaseModel, from_pretrained
+from molmeta.molecules import scaffolds
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, exact
-from molmeta.tasks.episode import Classification
+from molmeta.tasks import Assay, Classification, exact
 from molmeta.workbench.trust import fold_of_each
 
 RANDOM, SCAFFOLD = "stratified", "scaffold"

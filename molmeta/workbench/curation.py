@@ -12,13 +12,12 @@ import pandas as pd
 from rdkit import Chem, DataStructs
 
 from molmeta import metrics
-from molmeta.datasets.table import Table, table_from_rows
+from molmeta.datasets import Table, table_from_rows
 from molmeta.errors import OneClassSupport
-from molmeta.featurizers.standardisation import Policy, Standardiser
-from molmeta.molecules.identity import connectivity, ecfp4_bits, read_mol, scaffold
+from molmeta.featurizers import Policy, Standardiser
+from molmeta.molecules import connectivity, ecfp4_bits, read_mol, scaffold
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, exact
-from molmeta.tasks.episode import Classification
+from molmeta.tasks import Assay, Classification, exact
 
 Level = Literal["good", "note", "warning"]
 

@@ -305,10 +305,10 @@ def self_test() -> str:
     """
     import numpy as np
 
-    from molmeta.datasets.chembl import load_embedded
+    from molmeta.datasets import load_embedded
     from molmeta.device import resolve
     from molmeta.metrics import roc_auc
-    from molmeta.models.checkpoints import from_pretrained
+    from molmeta.models import from_pretrained
     from molmeta.seeds import generator
 
     whole = load_embedded()[ASSAY].binarise()

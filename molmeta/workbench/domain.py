@@ -10,7 +10,7 @@ import pandas as pd
 from rdkit import Chem, DataStructs
 from rdkit.DataStructs import ExplicitBitVect
 
-from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffold
+from molmeta.molecules import ecfp4_bits, read_mol, scaffold
 
 FARTHEST = 0.05  # the share of the measured molecules that would be outside themselves
 

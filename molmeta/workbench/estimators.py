@@ -15,13 +15,12 @@ from rdkit import Chem
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from molmeta.datasets.table import Table, table_from_rows
+from molmeta.datasets import Table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import MolmetaError, OneClassSupport
-from molmeta.featurizers.standardisation import Standardised, Standardiser
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import DEFAULT, from_pretrained
-from molmeta.tasks.episode import Classification, Regression, Target
+from molmeta.featurizers import Standardised, Standardiser
+from molmeta.models import DEFAULT, BaseModel, from_pretrained
+from molmeta.tasks import Classification, Regression, Target
 from molmeta.workbench.inputs import column, listed, read_smiles, read_values, shown
 from molmeta.workbench.trust import CONFIDENCE, Trusted
 

@@ -12,13 +12,10 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from molmeta import metrics
 from molmeta.errors import OneClassSupport, TooFewMeasurements
-from molmeta.models.base import AdaptedAssay, BaseModel
-from molmeta.molecules.blocks import Molecules
-from molmeta.molecules.identity import ecfp4_bits, read_mol
+from molmeta.models import AdaptedAssay, BaseModel
+from molmeta.molecules import Molecules, ecfp4_bits, read_mol
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, Assays, exact
-from molmeta.tasks.episode import Classification
-from molmeta.tasks.sampling import stratified
+from molmeta.tasks import Assay, Assays, Classification, exact, stratified
 
 MEASURED = 128  # molecules of a known assay that are learned from
 GOOD, BAD = (0.35, 0.60, 0.95), (0.95, 0.45, 0.35)  # colours of what raises and lowers a score

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.datasets.table import RELATIONS, parse_relations
+from molmeta.datasets import RELATIONS, parse_relations
 from molmeta.errors import MolmetaError
 
 SHOWN = 5  # bad rows that a message names

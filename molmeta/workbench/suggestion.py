@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from rdkit import Chem, DataStructs
 
 from molmeta.errors import ConfigError, MolmetaError
-from molmeta.molecules.identity import ecfp4_bits
+from molmeta.molecules import ecfp4_bits
 from molmeta.registry import nearest
 from molmeta.seeds import generator
 

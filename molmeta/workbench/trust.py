@@ -10,11 +10,10 @@ import pandas as pd
 from rdkit import Chem
 from scipy.special import expit
 
-from molmeta.models.base import AdaptedAssay, BaseModel
-from molmeta.molecules.blocks import Molecules
+from molmeta.models import AdaptedAssay, BaseModel
+from molmeta.molecules import Molecules
 from molmeta.seeds import generator
-from molmeta.tasks.assay import Assay, exact
-from molmeta.tasks.episode import Classification
+from molmeta.tasks import Assay, Classification, exact
 from molmeta.workbench.calibration import Conformal, ConformalInterval, VennAbers
 from molmeta.workbench.domain import Domain
 

@@ -9,21 +9,19 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.datasets.table import Report, read_measurements, read_table, table_from_rows
+from molmeta.datasets import Report, read_measurements, read_table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
-from molmeta.featurizers.standardisation import Policy, Standardised, Standardiser
+from molmeta.featurizers import Policy, Standardised, Standardiser
 from molmeta.files import check_output, write_atomic
-from molmeta.models.base import BaseModel
-from molmeta.models.checkpoints import DEFAULT, PRETRAINED, from_pretrained
-from molmeta.molecules.blocks import Molecules
-from molmeta.screening.libraries.formats import open_library
-from molmeta.screening.reading import Ask, MoleculeReader
-from molmeta.tasks.assay import Assay
+from molmeta.models import DEFAULT, PRETRAINED, BaseModel, from_pretrained
+from molmeta.molecules import Molecules
+from molmeta.screening import Ask, MoleculeReader
+from molmeta.screening.libraries import open_library
+from molmeta.tasks import Assay
 from molmeta.workbench.comparison import REPEATS, Comparison, compare, standard_models
 from molmeta.workbench.curation import check_data
-from molmeta.workbench.report.contents import LibraryRow, Wishes, write_page
-from molmeta.workbench.report.page import render
+from molmeta.workbench.report import LibraryRow, Wishes, render, write_page
 from molmeta.workbench.suggestion import suggest
 
 
@@ -113,7 +111,7 @@ def write_report(
     library_smiles_column: str = "smiles",
     overwrite: bool = False,
     device: str = "auto",
-    command: str = "molmeta.report",
+    command: str = "molmeta.workbench.write_report",
     **columns: Any,
 ) -> str:
     """Everything about one assay as one HTML file; returns what it recommends.

@@ -13,14 +13,12 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.datasets.chembl import load_embedded
-from molmeta.evaluation.leakage import known_molecules
-from molmeta.evaluation.plots import pyplot
+from molmeta.datasets import load_embedded
+from molmeta.evaluation import known_molecules, pyplot
 from molmeta.metrics import Interval
-from molmeta.models.base import BaseModel
-from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification
+from molmeta.models import BaseModel
+from molmeta.molecules import Molecules
+from molmeta.tasks import Assay, Classification
 from molmeta.workbench.comparison import NAMES, REFERENCE, Comparison
 from molmeta.workbench.curation import DataCheck
 from molmeta.workbench.explanations import (

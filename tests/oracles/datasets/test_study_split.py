@@ -12,9 +12,9 @@ from molmeta.datasets.study_split import (
     LEAST,
     OUT,
     at_most,
+    into_parts,
     recreate,
     similarity_to_nearest,
-    split_measurements,
 )
 from molmeta.errors import TooFewMeasurements
 from molmeta.molecules.blocks import Molecules
@@ -35,7 +35,7 @@ def assay(n: int, share: float = 0.3, name: str = "A", **info: str) -> Assay:
 
 @pytest.mark.parametrize("n", [48, 64, 95, 128, 160, 161, 287, 288, 300, 1000])
 def test_the_parts_are_apart_whole_and_stratified(n):
-    one = split_measurements(assay(n), SIZES)
+    one = into_parts(assay(n), SIZES)
     parts = (one.train, one.validation, one.test)
     assert sorted(np.concatenate(parts)) == list(range(n))
     assert len(one.validation) == len(one.test) >= min(n // 5, LEAST // 2 - 1)
@@ -50,19 +50,19 @@ def test_the_parts_are_apart_whole_and_stratified(n):
 )
 def test_the_largest_support_that_leaves_enough_can_be_drawn(n, largest, held):
     """k = 256 needs 288 measurements; a fifth of an assay is held for each part, or less."""
-    one = split_measurements(assay(n), SIZES)
+    one = into_parts(assay(n), SIZES)
     assert max(one.sizes(SIZES)) == largest and len(one.test) == held
 
 
 def test_too_small_an_assay_is_refused():
     with pytest.raises(TooFewMeasurements, match=r"assay A has 47 .* 16 and 32 .* need 48"):
-        split_measurements(assay(47), SIZES)
+        into_parts(assay(47), SIZES)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.97])
 @pytest.mark.parametrize("size", [16, 32, 64, 128])
 def test_supports_are_stratified_drawn_from_train_and_differ(share, size):
-    one = split_measurements(assay(400, share), SIZES)
+    one = into_parts(assay(400, share), SIZES)
     supports = [one.support(size, seed) for seed in range(5)]
     for support in supports:
         assert len(set(support)) == size and set(support) <= set(one.train)
@@ -74,7 +74,7 @@ def test_supports_are_stratified_drawn_from_train_and_differ(share, size):
 
 
 def test_a_support_of_all_is_all():
-    one = split_measurements(assay(64), [16])
+    one = into_parts(assay(64), [16])
     assert np.array_equal(np.sort(one.support(len(one.train), 0)), np.sort(one.train))
 
 

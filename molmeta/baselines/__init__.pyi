@@ -1,0 +1,1 @@
+from .fine_tuning import linear_probe as linear_probe

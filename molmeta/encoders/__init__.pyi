@@ -1,0 +1,3 @@
+from .base import collate as collate
+from .features_with_prior import FeaturesWithPrior as FeaturesWithPrior
+from .gin import GIN as GIN

@@ -1,0 +1,15 @@
+from .cards import environment_json as environment_json
+from .distributed import processes as processes
+from .distributed import rank as rank
+from .distributed import world_size as world_size
+from .meta_training import compute_features as compute_features
+from .meta_training import digest as digest
+from .meta_training import for_images as for_images
+from .meta_training import meta_train as meta_train
+from .meta_training import meta_train_images as meta_train_images
+from .meta_training import run_training as run_training
+from .meta_training import start_learner as start_learner
+from .scoring import score_episode as score_episode
+from .scoring import score_images as score_images
+from .scoring import score_learner as score_learner
+from .selection import split_for_training as split_for_training
