@@ -1,4 +1,4 @@
-"""The learner that CONTRIBUTING.md shows is a learner."""
+"""The learner that the documentation shows is a learner; what CONTRIBUTING.md names is there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from molmeta.tasks.assay import Assays
 from molmeta.tasks.episode import Classification, Examples
 from molmeta.training.meta_training import meta_train
 
-PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "how-to" / "add-a-learner.md"
 
 
 @pytest.fixture
@@ -62,3 +63,14 @@ def test_it_trains_and_adapts_to_an_assay(ridge):
     assay = assays[names[2]]
     scores = base.adapt(assay).predict(assay.molecules)
     assert scores[assay.active == 1].mean() > scores[assay.active == 0].mean() + 0.2
+
+
+def test_every_file_that_contributing_names_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(
+        r"`((?:molmeta|screening|featurizers|molecules|encoders|models|tests|docs)/[\w/.-]+\.\w+)`",
+        text,
+    )
+    assert len(named) > 10
+    for name in named:
+        assert (ROOT / name).exists() or (ROOT / "molmeta" / name).exists(), name

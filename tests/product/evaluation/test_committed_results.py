@@ -1,4 +1,4 @@
-"""What is committed under benchmarks/results is whole, and what the README says of it is true."""
+"""What is committed under benchmarks/results is whole, and what the pages say of it is true."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def scores(name: str) -> pd.DataFrame:
     return pd.read_csv(RESULTS / f"{name}.csv")
 
 
-def readme() -> str:
-    return (ROOT / "README.md").read_text(encoding="utf-8")
+def page(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def gains(table: pd.DataFrame, reference: str, metric: str, factor: int) -> dict[str, str]:
@@ -74,7 +74,7 @@ def means(table: pd.DataFrame, reference: str, metric: str) -> dict[str, str]:
 
 
 def suite_table() -> list[str]:
-    """The README's table of the whole suite: best at 16 measurements of ChEMBL-22 first."""
+    """The table of the whole suite: best at 16 measurements of ChEMBL-22 first."""
     images = scores("omniglot-small1")
     five = images[(images["support_size"] == 25) & (images["prevalence"] == 0.2)]
     columns = [
@@ -90,7 +90,7 @@ def suite_table() -> list[str]:
 
 
 def measured_table() -> list[str]:
-    """The README's table of learning from measured values."""
+    """The table of learning from measured values."""
     columns = [gains(at("chembl22-measured", n), "random_forest", "delta_auprc", 1) for n in SHOWN]
     return [
         f"| `{name}` | " + " | ".join(column[name] for column in columns) + " |"
@@ -99,7 +99,7 @@ def measured_table() -> list[str]:
 
 
 def shipped_table() -> list[str]:
-    """The README's table of the shipped model."""
+    """The table of the shipped model."""
     made = {"classes": "default", "measured values": "default-measured"}
     rows = []
     for what, name in made.items():
@@ -117,13 +117,13 @@ def lines_of(name: str) -> list[str]:
 
 
 def promises() -> list[str]:
-    """The README's rows of how far intervals, sets and the domain hold."""
+    """The rows of how far intervals, sets and the domain hold."""
     rows = {line.split(" | ")[0].strip("| "): line for line in lines_of("default-trust")}
     return [rows[name] for name in PROMISES]
 
 
 def speed_table() -> list[str]:
-    """The README's table of speed: what has a goal."""
+    """The table of speed: what has a goal."""
     rows = pd.read_csv(RESULTS / "speed.csv").dropna(subset="target").to_dict("records")
     return [
         f"| {row['goal']} | {row['peer']} | {row['ratio']:.3g} | {row['target']:.3g} |"
@@ -153,7 +153,7 @@ def test_an_image_result_is_summarised_as_written(name: str) -> None:
 
 def test_results_have_every_shipped_learner() -> None:
     assert set(scores("embedded")["learner"]) == set(experiment_names())
-    missing = {"zero_shot", "fine_tune_all"}  # no descriptions; see benchmarks/README.md
+    missing = {"zero_shot", "fine_tune_all"}  # no descriptions; see docs/results/suite.md
     assert set(scores("chembl22-disjoint")["learner"]) == set(experiment_names()) - missing
     images = {name.removeprefix("images/") for name in experiment_names("images")}
     assert set(scores("omniglot-small1")["learner"]) == images - {"zero_shot"}
@@ -165,22 +165,23 @@ def test_every_learner_with_a_support_beats_the_constant_on_validation() -> None
     assert behind == {"constant", "zero_shot", "label_only"}
 
 
-def test_the_demo_table_of_the_readme_is_the_committed_result() -> None:
+def test_the_demo_table_is_the_committed_result() -> None:
     lines = (RESULTS / "demo.md").read_text("utf-8").splitlines()
     table = "\n".join([line for line in lines if line.startswith("|")][: 2 + 15])
     assert table.count("| random_forest |") == 3
-    assert table in readme()
+    assert table in page("docs/results/benchmark.md")
 
 
-def test_the_suite_table_of_the_readme_is_the_committed_result() -> None:
-    assert "\n".join(suite_table()) in readme()
-    assert "\n".join(measured_table()) in readme()
+def test_the_suite_table_is_the_committed_result() -> None:
+    assert "\n".join(suite_table()) in page("docs/results/suite.md")
+    assert "\n".join(measured_table()) in page("docs/results/suite.md")
 
 
-def test_what_the_readme_says_of_the_shipped_model_is_the_committed_result() -> None:
-    assert "\n".join(shipped_table()) in readme()
-    assert "\n".join(promises()) in readme()
-    assert "\n".join(lines_of("default-suggest")) in readme()
+def test_what_is_said_of_the_shipped_model_is_the_committed_result() -> None:
+    for name in ("README.md", "docs/results/benchmark.md"):
+        assert "\n".join(shipped_table()) in page(name)
+    assert "\n".join(promises()) in page("docs/how-to/new-assay.md")
+    assert "\n".join(lines_of("default-suggest")) in page("docs/how-to/suggest.md")
 
 
 def test_the_paper_run_again_is_summarised_as_written() -> None:
@@ -188,31 +189,32 @@ def test_the_paper_run_again_is_summarised_as_written() -> None:
     assert list(table.columns) == REPRODUCTION
     assert table["value"].between(0, 1).all()
     assert table.groupby(["learner", "metric"]).size().nunique() == 1
-    page = (RESULTS / "nguyen2020-cpu.md").read_text("utf-8")
+    told = page("benchmarks/results/nguyen2020-cpu.md")
     for group in ("in-distribution", "out-of-distribution"):
         part = table[(table["group"] == group) & (table["metric"] == "auprc")]
         for name in ("maml", "fine_tune_all", "random_forest"):
             one = part[(part["learner"] == name) & (part["support_size"] == 16)]
             interval = bootstrap_interval(one.groupby("task")["value"].mean())
-            assert f"| {LABELS[name]} | {interval.text('.3f')} |" in page
+            assert f"| {LABELS[name]} | {interval.text('.3f')} |" in told
     assert (RESULTS / "nguyen2020-cpu.png").exists()
     assert (RESULTS / "nguyen2020-cpu.environment.json").exists()
 
 
-def test_what_the_readme_says_of_the_paper_is_the_committed_result() -> None:
+def test_what_is_said_of_the_paper_is_the_committed_result() -> None:
     lines = lines_of("nguyen2020-cpu")
-    told = [line for line in readme().splitlines() if line.startswith("| ") and line in lines]
+    text = page("docs/results/paper.md")
+    told = [line for line in text.splitlines() if line.startswith("| ") and line in lines]
     assert sum(line.startswith("| random forest |") for line in told) == 2
     assert sum(line.startswith("| MAML |") for line in told) == 2
 
 
-def test_the_load_table_of_the_readme_is_the_committed_result() -> None:
-    assert "\n".join(lines_of("screening-load")) in readme()
+def test_the_load_table_is_the_committed_result() -> None:
+    assert "\n".join(lines_of("screening-load")) in page("docs/results/speed.md")
     table = pd.read_csv(RESULTS / "screening-load.csv")
     for _, part in table.groupby("engine"):  # ten times the rows, within 50 MB
         assert part["rows"].tolist() == [100_000, 1_000_000]
         assert part["this_mb"].max() - part["this_mb"].min() <= 50
 
 
-def test_the_speed_table_of_the_readme_is_the_committed_result() -> None:
-    assert "\n".join(speed_table()) in readme()
+def test_the_speed_table_is_the_committed_result() -> None:
+    assert "\n".join(speed_table()) in page("docs/results/speed.md")
