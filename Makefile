@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel notebooks clean
+.PHONY: demo test lint wheel notebooks docs clean
 
 demo: .venv/demo
 	$(BIN)/molmeta demo
@@ -29,6 +29,10 @@ wheel: .venv/dev
 # runs the notebooks and writes their outputs
 notebooks: .venv/test
 	cd notebooks && ../$(BIN)/python execute.py
+
+# the site, in build/site; a warning is an error (mkdocs.yml)
+docs: .venv/test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 clean:
 	rm -rf .venv build dist
