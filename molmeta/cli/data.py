@@ -1,4 +1,4 @@
-"""Look at assays: check a table (check), what a split shares (audit), or draw one (split)."""
+"""Look at assays: check a table, audit or draw a split, say what FS-Mol holds and convert it."""
 
 from __future__ import annotations
 
@@ -41,6 +41,17 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     one.set_defaults(act=_check)
+    summary = "say what a copy of FS-Mol holds, and write it in its other form"
+    one = actions.add_parser("fs-mol", help=summary, description=summary)
+    one.add_argument("data_path", metavar="DATA", help="the release's folder, or a table of it")
+    one.add_argument(
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="write a table (.csv, .csv.gz) or a folder {train,valid,test}/<assay>.jsonl.gz",
+    )
+    one.add_argument("--overwrite", action="store_true", help="replace a table that exists")
+    one.set_defaults(act=_fs_mol)
 
 
 def _assays(action: argparse.ArgumentParser) -> None:
@@ -91,6 +102,16 @@ def _check(args: argparse.Namespace) -> None:
         rows = pd.concat([check.rows() for check in checks], ignore_index=True)
         write_atomic(args.rows_path, rows.to_csv(index=False, lineterminator="\n").encode())
     print(report)
+
+
+def _fs_mol(args: argparse.Namespace) -> None:
+    from molmeta.datasets import describe_fs_mol, fs_mol_rows, write_fs_mol
+
+    rows = fs_mol_rows(args.data_path)
+    print(describe_fs_mol(rows))
+    if args.output:
+        write_fs_mol(rows, args.output, overwrite=args.overwrite)
+        options.say(f"written: {args.output}")
 
 
 def _split(args: argparse.Namespace) -> None:

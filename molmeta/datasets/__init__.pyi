@@ -4,8 +4,11 @@ from .chembl import load_embedded as load_embedded
 from .deepchem import from_deepchem as from_deepchem
 from .deepchem import to_deepchem as to_deepchem
 from .digits import load_digits as load_digits
+from .fs_mol import describe_fs_mol as describe_fs_mol
+from .fs_mol import fs_mol_rows as fs_mol_rows
 from .fs_mol import is_fs_mol as is_fs_mol
 from .fs_mol import read_fs_mol as read_fs_mol
+from .fs_mol import write_fs_mol as write_fs_mol
 from .image_folder import load_image_folder as load_image_folder
 from .image_splits import load_image_splits as load_image_splits
 from .miniimagenet import load_miniimagenet as load_miniimagenet

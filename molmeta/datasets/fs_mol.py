@@ -1,42 +1,68 @@
-"""FS-Mol's folder of tasks."""
+"""FS-Mol: a folder of tasks as released, or one table of all of them."""
 
 from __future__ import annotations
 
 import gzip
 import json
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from rdkit import Chem, rdBase
 
-from molmeta.datasets.table import Table, table_from_rows
+from molmeta.datasets.table import Table, read_csv, require_columns, table_from_rows
 from molmeta.errors import DataError
 from molmeta.featurizers import Policy
+from molmeta.files import check_output, replacing, write_atomic
 
 FOLDERS = {"train": "train", "validation": "valid", "test": "test"}
-CLASS, MEASURED = "Property", "LogRegressionProperty"
+COLUMNS = ["smiles", "assay_id", "split", "label", "value", "type", "relation", "assay_type"]
+LOG = "pXC50"  # type of an assay whose values are −log10 of a molar concentration
+OTHER = "percent_activity"  # of one whose values are not
+TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "<<": ">", ">>": "<"}
+EXPONENT = 9  # the release takes every value for nM
 
 
 def is_fs_mol(path: str | Path) -> bool:
-    """Whether a path is a folder with FS-Mol's parts."""
-    return any((Path(path) / folder).is_dir() for folder in FOLDERS.values())
+    """Whether a path is a folder with FS-Mol's parts, or a table with its columns."""
+    path = Path(path)
+    if path.is_dir():
+        return any((path / folder).is_dir() for folder in FOLDERS.values())
+    if not path.is_file() or not path.name.endswith((".csv", ".csv.gz")):
+        return False
+    try:
+        header = pd.read_csv(path, nrows=0).columns
+    except (OSError, EOFError, ValueError):
+        return False
+    return {"smiles", "assay_id", "split", "label", "type"} <= set(header)
 
 
 def read_fs_mol(
-    path: str | Path, *, measured: bool = False, policy: Policy | None = None
+    path: str | Path,
+    *,
+    measured: bool = False,
+    merge: bool = True,
+    policy: Policy | None = None,
 ) -> tuple[Table, dict[str, list[str]]]:
-    """The tasks of a folder `{train,valid,test}/<assay>.jsonl.gz`, and the split that it is.
+    """The tasks of the release's folder, or of a table, and the split that they come with.
 
     Stanley et al.: *FS-Mol: A Few-Shot Learning Dataset of Molecules* (NeurIPS Datasets 2021),
-    https://github.com/microsoft/FS-Mol. A line is a JSON object with `SMILES`, `Property` (active
-    or not) and `LogRegressionProperty` (−log10 of the molar measurement). Graphs and fingerprints
-    in it are passed over: ours are computed anew. An assay is named after its file.
+    https://github.com/microsoft/FS-Mol. What either form holds is in `fs_mol_rows`; both give the
+    same. SMILES that RDKit refuses are first repaired by one rule (`repair_phosphorus`).
 
     Parameters
     ----------
     measured : bool
-        Read the measured values in place of the classes.
+        Read the measured values in place of the classes, of the assays that have −log10 of a
+        molar concentration: percentages are never mixed with these. Bounds are bounds: IC50 > 10 µM
+        is a value < 5.
+    merge : bool
+        Merge what was measured several times in one assay, as everywhere here; the published
+        protocol keeps every row.
 
     Returns
     -------
@@ -50,40 +76,229 @@ def read_fs_mol(
     DataError
         There is no task, a file is damaged or in two parts, or a line lacks a key.
     """
-    smiles: list[str] = []
-    rows: list[tuple[int, str, float]] = []
-    names: dict[str, list[str]] = {}
-    for part, folder in FOLDERS.items():
-        files = sorted((Path(path) / folder).glob("*.jsonl.gz"))
-        names[part] = [file.name.removesuffix(".jsonl.gz") for file in files]
-        for name, file in zip(names[part], files, strict=True):
-            for text, value in _lines(file, MEASURED if measured else CLASS):
-                smiles.append(text)
-                rows.append((len(smiles), name, value))
-    listed = [name for part in names.values() for name in part]
-    if not listed:
-        raise DataError(f"{path} has no train/, valid/ or test/ with files *.jsonl.gz")
-    if len(set(listed)) < len(listed):
-        twice = next(name for name in listed if listed.count(name) > 1)
-        raise DataError(f"{path} has the assay {twice} in two parts; it belongs to one")
-    frame = pd.DataFrame(rows, columns=["row", "assay_id", "value"])
-    table = table_from_rows(pd.Series(smiles), frame, policy or Policy(), str(path))
+    rows = fs_mol_rows(path)
+    if measured:
+        rows = rows[(rows["type"] == LOG) & rows["value"].notna()].reset_index(drop=True)
+        if rows.empty:
+            raise DataError(f"{path} has no assay with −log10 of a molar concentration")
+    frame = pd.DataFrame({"row": np.arange(1, len(rows) + 1), "assay_id": rows["assay_id"]})
+    frame["value"] = rows["value" if measured else "label"].astype(float)
+    if measured:
+        turned = rows["relation"].map(lambda sign: TURNED.get(sign, sign))
+        frame["censor"] = turned.map({"<": -1, "<=": -1, ">": 1, ">=": 1}).fillna(0).astype(int)
+    repaired = rows["smiles"].map({text: repair_phosphorus(text) for text in set(rows["smiles"])})
+    table = table_from_rows(repaired, frame, policy or Policy(), str(path), merge=merge)
+    first = rows.drop_duplicates("assay_id")
     return table, {
-        part: [name for name in found if name in table.assays] for part, found in names.items()
+        part: [name for name in first["assay_id"][first["split"] == folder] if name in table.assays]
+        for part, folder in FOLDERS.items()
     }
 
 
-def _lines(file: Path, key: str) -> Iterator[tuple[str, float]]:
+def fs_mol_rows(path: str | Path) -> pd.DataFrame:
+    """Every measurement as it is released, from either form.
+
+    The folder has `{train,valid,test}/<assay>.jsonl.gz`, a line a JSON object with `SMILES`,
+    `Property` (active or not), `LogRegressionProperty`, and maybe `RegressionProperty`, `Relation`
+    and `AssayType`; graphs and fingerprints in it are passed over. The table has the columns that
+    are returned. The release takes 9 − log10 of every value, as if it were nM. Of a percentage
+    that runs against the classes, and so such an assay is known: its log values are lower for
+    actives. There the value is `RegressionProperty`, or what the logarithm was taken of.
+
+    Returns
+    -------
+    DataFrame
+        `smiles, assay_id, split` (train, valid or test), `label` (0 or 1), `value` (−log10 of
+        the molar concentration where `type` is `pXC50`; a percentage or something else where it is
+        `percent_activity`; or missing), `type`, `relation` (of the concentration or percentage;
+        "=" where nothing is said), `assay_type` (ChEMBL's letter). By part, then by assay.
+    """
+    path = Path(path)
+    rows = _folder_rows(path) if path.is_dir() else _table_rows(path)
+    order = rows["split"].map({folder: i for i, folder in enumerate(FOLDERS.values())})
+    if order.isna().any():
+        wrong = rows["split"][order.isna()].iloc[0]
+        raise DataError(f"{path}: 'split' is train, valid or test, not {wrong!r}")
+    parts = rows.drop_duplicates(["assay_id", "split"])["assay_id"]
+    if parts.duplicated().any():
+        twice = parts[parts.duplicated()].iloc[0]
+        raise DataError(f"{path} has the assay {twice} in two parts; it belongs to one")
+    by = pd.DataFrame({"part": order, "assay": rows["assay_id"]}).sort_values(
+        ["part", "assay"], kind="stable"
+    )
+    return rows.loc[by.index, COLUMNS].reset_index(drop=True)
+
+
+def write_fs_mol(rows: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> None:
+    """What `fs_mol_rows` returned, as a table (`.csv`, `.csv.gz`) or as a folder of tasks.
+
+    Raises
+    ------
+    DataError
+        The table exists and `overwrite` is not set, or the folder is not empty.
+    """
+    path = Path(path)
+    if path.name.endswith((".csv", ".csv.gz")):
+        check_output(path, [], overwrite=overwrite)
+        with replacing(path) as part:
+            rows.to_csv(
+                part, index=False, lineterminator="\n",
+                compression={"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None,
+            )  # fmt: skip
+        return
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise DataError(f"{path} is there and not empty; give the path of a new folder")
+    for (folder, name), task in rows.groupby(["split", "assay_id"], sort=False):
+        lines = "".join(json.dumps(one) + "\n" for one in _lines_of(task))
+        file = path / str(folder) / f"{name}.jsonl.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, gzip.compress(lines.encode(), mtime=0))
+
+
+def repair_phosphorus(smiles: str) -> str:
+    """The hydrogen of a phosphorus with two oxides moves to one of them.
+
+    `[PH](=O)(=O)O`, which RDKit no longer reads, is written for `P(=O)(O)O`. Any other text is
+    returned as it is.
+    """
+    if "[PH]" not in smiles:
+        return smiles
+    with rdBase.BlockLogs():
+        mol = Chem.MolFromSmiles(smiles, sanitize=False)
+    if mol is None:
+        return smiles
+    repaired = False
+    for atom in mol.GetAtoms():
+        oxides = [
+            bond
+            for bond in atom.GetBonds()
+            if bond.GetBondType() == Chem.BondType.DOUBLE
+            and bond.GetOtherAtom(atom).GetSymbol() == "O"
+        ]
+        if atom.GetSymbol() == "P" and atom.GetNumExplicitHs() == 1 and len(oxides) == 2:
+            atom.SetNumExplicitHs(0)
+            atom.SetNoImplicit(False)
+            oxides[1].SetBondType(Chem.BondType.SINGLE)
+            repaired = True
+    return Chem.MolToSmiles(mol) if repaired else smiles
+
+
+def _folder_rows(path: Path) -> pd.DataFrame:
+    tasks = []
+    for folder in FOLDERS.values():
+        for file in sorted((path / folder).glob("*.jsonl.gz")):
+            task = pd.DataFrame(
+                _lines(file), columns=["smiles", "label", "log", "raw", "relation", "assay_type"]
+            )
+            kind = _type(task)
+            before = task["raw"].fillna(10 ** (EXPONENT - task["log"]))
+            value = task["log"] if kind == LOG else before
+            name = file.name.removesuffix(".jsonl.gz")
+            tasks.append(task.assign(assay_id=name, split=folder, type=kind, value=value))
+    if not tasks:
+        raise DataError(f"{path} has no train/, valid/ or test/ with files *.jsonl.gz")
+    return pd.concat(tasks, ignore_index=True)
+
+
+def _type(task: pd.DataFrame) -> str:
+    """Whether the log values of an assay run with its classes."""
+    means = task.groupby("label")["log"].mean()
+    return OTHER if means.get(1, math.nan) < means.get(0, math.nan) else LOG
+
+
+def _lines(file: Path) -> Iterator[tuple[str, int, float, float, str, str]]:
     number = 0
     try:
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             for line in lines:
                 number += 1
                 found = json.loads(line)
-                yield str(found["SMILES"]), float(found[key])
+                yield (
+                    str(found["SMILES"]),
+                    int(float(found["Property"])),
+                    _number(found.get("LogRegressionProperty")),
+                    _number(found.get("RegressionProperty")),
+                    str(found.get("Relation") or "="),
+                    str(found.get("AssayType") or ""),
+                )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} is damaged: {error}; get it again") from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{file}: line {number} is no JSON with SMILES and a number as {key} ({error!r})"
+            f"{file}: line {number} is no JSON with SMILES and numbers as Property and "
+            f"LogRegressionProperty ({error!r})"
         ) from error
+
+
+def _number(cell: Any) -> float:
+    return math.nan if cell in (None, "", "None") else float(cell)
+
+
+def _lines_of(task: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    is_log = task["type"].iloc[0] == LOG
+    logs = task["value"] if is_log else EXPONENT - np.log10(task["value"])
+    raws = 10 ** (EXPONENT - task["value"]) if is_log else task["value"]
+    for row, log, raw in zip(task.itertuples(), logs, raws, strict=True):
+        yield {
+            "SMILES": row.smiles,
+            "Property": str(float(row.label)),  # type: ignore[arg-type]
+            "Assay_ID": row.assay_id,
+            "RegressionProperty": None if math.isnan(raw) else str(raw),
+            "LogRegressionProperty": None if math.isnan(log) else str(log),
+            "Relation": row.relation,
+            "AssayType": row.assay_type,
+        }
+
+
+def _table_rows(path: Path) -> pd.DataFrame:
+    rows = read_csv(path)
+    require_columns(rows, COLUMNS, path)
+    for column in ("label", "value"):
+        numbers = pd.to_numeric(rows[column].replace("", None), errors="coerce")
+        wrong = (
+            numbers.isna() & (rows[column] != "") if column == "value" else ~numbers.isin([0, 1])
+        )
+        if wrong.any():
+            at = int(np.flatnonzero(wrong)[0])
+            raise DataError(f"{path}: row {at + 1} has {rows[column].iloc[at]!r} as {column}")
+        rows[column] = numbers
+    rows["relation"] = rows["relation"].replace("", "=")
+    rows["type"] = rows["type"].where(rows["type"] == LOG, OTHER)
+    return rows.assign(label=rows["label"].astype(int))
+
+
+def describe_fs_mol(rows: pd.DataFrame) -> str:
+    """What `fs_mol_rows` returned, in a Markdown table with a line for each part.
+
+    `pXC50` and `other` are numbers of assays; `bounds`, `no value`, `repeated` (an assay's molecule
+    once more) and `contradicted` (of these, with both labels) are numbers of measurements or pairs;
+    `in train` is the share of the part's SMILES that training assays measured too.
+    """
+    known = set(rows["smiles"][rows["split"] == "train"])
+    found = []
+    for folder in FOLDERS.values():
+        part = rows[rows["split"] == folder]
+        pairs = part.groupby(["assay_id", "smiles"])["label"]
+        smiles = part["smiles"].unique()
+        types = part.drop_duplicates("assay_id")["type"]
+        found.append(
+            {
+                "part": folder,
+                "assays": len(types),
+                "pXC50": int((types == LOG).sum()),
+                "other": int((types != LOG).sum()),
+                "measurements": len(part),
+                "SMILES": len(smiles),
+                "bounds": int(part["relation"].isin(list(TURNED)).sum()),
+                "no value": int(part["value"].isna().sum()),
+                "repeated": len(part) - pairs.ngroups,
+                "contradicted": int((pairs.nunique() > 1).sum()),
+                "in train": f"{np.mean([text in known for text in smiles] or [0]):.1%}",
+            }
+        )
+    lines = [list(found[0]), ["---"] * len(found[0]), *(list(row.values()) for row in found)]
+    shown = [[f"{x:,}" if isinstance(x, int) else str(x) for x in line] for line in lines]
+    repaired = [text for text in rows["smiles"].unique() if repair_phosphorus(text) != text]
+    return "\n".join("| " + " | ".join(line) + " |" for line in shown) + (
+        f"\n\n{len(repaired)} SMILES have phosphorus as RDKit no longer reads it, and are repaired."
+    )

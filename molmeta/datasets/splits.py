@@ -14,7 +14,7 @@ from molmeta.seeds import generator
 from molmeta.tasks import Assays, Split
 
 PARTS = ("validation", "test")
-SHIPPED = ("chembl22", "tox21", "sider", "muv")
+SHIPPED = ("chembl22", "fsmol", "tox21", "sider", "muv")
 PROTOCOLS = ("molecule-disjoint", "scaffold-disjoint", "overlapping")
 HALVES = "molecule-halves"
 

@@ -141,9 +141,9 @@ def read_measurements(
 
 
 def table_from_rows(
-    smiles: pd.Series, measured: pd.DataFrame, policy: Policy, source: str
+    smiles: pd.Series, measured: pd.DataFrame, policy: Policy, source: str, *, merge: bool = True
 ) -> Table:
-    """Standardise, merge duplicates, and report.
+    """Standardise, merge duplicates (or keep them all), and report.
 
     Parameters
     ----------
@@ -162,6 +162,7 @@ def table_from_rows(
     if measured.empty:
         raise DataError(f"{source}: no row has both a readable SMILES and a measurement")
     merged, conflicts = _merge(measured)
+    merged = merged if merge else measured.assign(action="kept")
     bounds = int((measured["censor"] != 0).sum())
     report = Report(len(smiles), rejected, len(measured) - len(merged), conflicts, bounds)
     kept = merged[merged["action"] != "left out"]

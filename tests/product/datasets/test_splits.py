@@ -113,7 +113,13 @@ def test_a_protocol_that_is_not_there_is_refused(assays):
 
 @pytest.mark.parametrize(
     ("name", "counts"),
-    [("chembl22", (40, 40)), ("tox21", (2, 3)), ("sider", (3, 6)), ("muv", (2, 5))],
+    [
+        ("chembl22", (40, 40)),
+        ("fsmol", (39, 157)),
+        ("tox21", (2, 3)),
+        ("sider", (3, 6)),
+        ("muv", (2, 5)),
+    ],
 )
 def test_shipped_splits_are_read_by_name(name, counts):
     names = read_split(name)
