@@ -84,7 +84,7 @@ def read_fs_mol(
     frame = pd.DataFrame({"row": np.arange(1, len(rows) + 1), "assay_id": rows["assay_id"]})
     frame["value"] = rows["value" if measured else "label"].astype(float)
     if measured:
-        turned = rows["relation"].map(lambda sign: TURNED.get(sign, sign))
+        turned = rows["relation"].replace(TURNED)
         frame["censor"] = turned.map({"<": -1, "<=": -1, ">": 1, ">=": 1}).fillna(0).astype(int)
     repaired = rows["smiles"].map({text: repair_phosphorus(text) for text in set(rows["smiles"])})
     table = table_from_rows(repaired, frame, policy or Policy(), str(path), merge=merge)
