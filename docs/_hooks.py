@@ -41,16 +41,17 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are not in `docs/`."""
+    """Add what is not in `docs/`: tutorials, the figures of the results, the reference."""
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         uri = f"notebooks/{path.name}"
         files.append(Notebook.generated(config, uri, content=tutorial(path)))
-    pages = {room.removeprefix("molmeta."): functools.partial(room_page, room) for room in rooms()}
     for path in sorted((ROOT / "benchmarks" / "results").glob("*.png")):
         uri = f"results/figures/{path.name}"
         files.append(File.generated(config, uri, abs_src_path=str(path)))
-    for name, page in {**pages, "command-line": command_line, "names": names_page}.items():
-        files.append(File.generated(config, f"reference/{name}.md", content=page()))
+    pages = {room.removeprefix("molmeta."): room_page(room) for room in rooms()}
+    pages |= {"command-line": command_line(), "names": names_page()}
+    for name, page in pages.items():
+        files.append(File.generated(config, f"reference/{name}.md", content=page))
     return files
 
 
