@@ -4,15 +4,10 @@ from .assay import Split as Split
 from .assay import exact as exact
 from .assay import in_one_store as in_one_store
 from .descriptions import described as described
-from .episode import Classification as Classification
 from .episode import Episode as Episode
 from .episode import Examples as Examples
 from .episode import Inputs as Inputs
-from .episode import Regression as Regression
-from .episode import Target as Target
 from .episode import cat as cat
-from .episode import target_from_dict as target_from_dict
-from .episode import target_to_dict as target_to_dict
 from .image_sampling import NWayKShot as NWayKShot
 from .image_sampling import evaluation_images as evaluation_images
 from .images import Images as Images
@@ -28,3 +23,8 @@ from .sampling import evaluation_episode as evaluation_episode
 from .sampling import fits as fits
 from .sampling import large_enough as large_enough
 from .sampling import stratified as stratified
+from .targets import Classification as Classification
+from .targets import Regression as Regression
+from .targets import Target as Target
+from .targets import target_from_dict as target_from_dict
+from .targets import target_to_dict as target_to_dict

@@ -12,7 +12,8 @@ import torch
 from molmeta.errors import OneClassSupport, UnknownAssay
 from molmeta.molecules import Molecules
 from molmeta.registry import nearest
-from molmeta.tasks.episode import Classification, Examples, Inputs, Regression, Target, labels
+from molmeta.tasks.episode import Examples, Inputs
+from molmeta.tasks.targets import Classification, Regression, Target, labels
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from molmeta import registry
 from molmeta.errors import MolmetaError, UnsupportedTarget
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 # what is told of an assay, where its `info` has it
 TOLD = ("target_class", "target_name", "measurement", "description")

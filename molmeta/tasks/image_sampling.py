@@ -10,8 +10,9 @@ import torch
 
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.seeds import generator
-from molmeta.tasks.episode import Classification, Episode, Examples
+from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.images import Images
+from molmeta.tasks.targets import Classification
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.seeds import generator
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.descriptions import described
-from molmeta.tasks.episode import Classification, Episode
+from molmeta.tasks.episode import Episode
+from molmeta.tasks.targets import Classification
 
 LEAST_QUERY = 16  # molecules that an evaluation leaves to be ranked, at least
 

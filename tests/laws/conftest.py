@@ -24,7 +24,8 @@ from molmeta.encoders.ggnn import GGNN
 from molmeta.encoders.gin import GIN
 from molmeta.learners.base import Embedded, Learner
 from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression, Target
 
 WIDTH = 8  # of a vector
 SIDE = 8  # of an image

@@ -15,7 +15,8 @@ from molmeta.encoders.base import Encoder
 from molmeta.models.config import Episodes, Experiment, Model, Training
 from molmeta.molecules.blocks import Molecules
 from molmeta.tasks.assay import Assays
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 from molmeta.training.meta_training import meta_train
 
 ROOT = Path(__file__).parents[2]

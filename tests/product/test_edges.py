@@ -13,7 +13,7 @@ from molmeta.errors import MolmetaError
 from molmeta.models.checkpoints import from_pretrained
 from molmeta.molecules.identity import read_mol
 from molmeta.tasks.assay import Assay, Assays
-from molmeta.tasks.episode import Regression
+from molmeta.tasks.targets import Regression
 from molmeta.workbench.comparison import compare
 from molmeta.workbench.estimators import FewShotClassifier, FewShotRegressor
 from molmeta.workbench.explanations import similar_assays

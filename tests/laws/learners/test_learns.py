@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from molmeta.learners.base import Learner
-from molmeta.tasks.episode import Episode, Examples, Regression
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Regression
 
 HELD_OUT = range(1000, 1008)
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from molmeta.encoders.gin import GIN
 from molmeta.learners.maml import MAML
-from molmeta.tasks.episode import Classification, Examples, Regression
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification, Regression
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from molmeta.tasks.episode import Classification
+from molmeta.tasks.targets import Classification
 
 
 def test_outputs_for_many_tasks_are_those_for_each(case):

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from molmeta.errors import OneClassSupport, UnsupportedTarget
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from molmeta.baselines.nearest_neighbours import NearestNeighbours
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 
 def test_the_order_of_the_support_matters_only_where_that_is_declared(case):

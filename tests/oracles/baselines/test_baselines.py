@@ -23,8 +23,9 @@ from molmeta.encoders.features import Features, read_block
 from molmeta.learners.base import Embedded
 from molmeta.learners.functional import canonical_order, tanimoto
 from molmeta.molecules.blocks import Molecules
-from molmeta.tasks.episode import Classification, Examples, Regression
+from molmeta.tasks.episode import Examples
 from molmeta.tasks.sampling import evaluation_episode
+from molmeta.tasks.targets import Classification, Regression
 
 
 def test_the_forest_on_a_real_assay_is_scikit_learns(embedded):

@@ -14,7 +14,8 @@ from molmeta.learners.base import Embedded
 from molmeta.learners.functional import adam_steps
 from molmeta.learners.multi_task import MultiTask
 from molmeta.learners.quadratic_probe import QuadraticProbe
-from molmeta.tasks.episode import Classification, Episode, Examples
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification
 
 FACTORIES = (fine_tune_all, fine_tune_top, linear_probe)
 

@@ -21,7 +21,7 @@ from molmeta.molecules.blocks import Molecules
 from molmeta.reproduce.nguyen2020 import reproduce
 from molmeta.reproduce.sizes import SIZES as SIZES_OF_STUDY
 from molmeta.tasks.assay import Assay, Assays, Split
-from molmeta.tasks.episode import Classification
+from molmeta.tasks.targets import Classification
 
 SIZES = (16, 32, 64, 128, 256)
 

@@ -22,7 +22,8 @@ from molmeta.encoders.hypernetwork import (
 from molmeta.errors import ConfigError
 from molmeta.learners.maml import MAML
 from molmeta.registry import lookup
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
 SMALL = {"embedding": 4, "rank": 3}

@@ -10,7 +10,8 @@ from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.prototypical import Prototypical
 from molmeta.molecules.blocks import ATOM_SIZES, Molecules
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 SMALL = {"hidden_channels": 8, "num_layers": 2}
 MODELS = {

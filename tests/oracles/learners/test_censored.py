@@ -13,7 +13,8 @@ from molmeta.errors import MolmetaError, OneClassSupport, UnsupportedTarget
 from molmeta.learners.censored import exact_for_bounds
 from molmeta.learners.gaussian_process import GaussianProcess
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification, Examples, Regression
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification, Regression
 
 
 class Gaussian(nn.Module):

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from molmeta.learners import few_shot_gnn
 from molmeta.learners.few_shot_gnn import FewShotGNN
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 DIM, WIDTH, HIDDEN = 3, 4, 5
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

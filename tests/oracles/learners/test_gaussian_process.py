@@ -32,7 +32,8 @@ from molmeta.models.checkpoints import from_pretrained
 from molmeta.models.config import load_experiment
 from molmeta.molecules.blocks import FINGERPRINTS, Molecules
 from molmeta.tasks.assay import Assays
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression
 from molmeta.training.meta_training import meta_train
 
 NETWORK = {"name": "fingerprint", "hidden": 16, "dim": 8}

@@ -8,7 +8,8 @@ from slow_layers import layer_norm, linear
 from torch import Tensor, nn
 
 from molmeta.learners.hypernetwork import HyperNetwork
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 DIM, HIDDEN, EMBEDDING, RANK = 3, 5, 4, 2
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -13,7 +13,8 @@ from molmeta.encoders.gin import GIN
 from molmeta.learners.base import Embedded
 from molmeta.learners.maml import MAML
 from molmeta.molecules.blocks import ATOM_SIZES, Molecules
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression, Target
 
 RATE, STEPS = 0.02, 3
 Predict = Callable[[list[Tensor], object], Tensor]

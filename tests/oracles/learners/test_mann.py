@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from molmeta.learners.mann import MANN, least
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression, Target
 
 DIM, HIDDEN, SLOTS, WIDTH, HEADS = 3, 5, 7, 4, 2
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

@@ -10,7 +10,8 @@ import torch
 from test_mann import DIM, EXACT, Slow, examples, learner_for, shown
 
 from molmeta.learners.mann import MANN
-from molmeta.tasks.episode import Classification, Episode, Regression
+from molmeta.tasks.episode import Episode
+from molmeta.tasks.targets import Classification, Regression
 
 TARGETS = [Classification(2), Classification(3), Regression()]
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from molmeta.learners.distance import SquaredEuclidean
 from molmeta.learners.matching import FullContext, Matching
 from molmeta.learners.prototypical import Prototypical
-from molmeta.tasks.episode import Classification, Examples, Regression
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification, Regression
 
 DIM = 4
 CLASSES = [1, 0, 1, 2, 1]

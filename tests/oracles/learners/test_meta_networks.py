@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.learners.meta_networks import MetaNetworks, preprocess
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression, Target
 
 DIM, HIDDEN, UNITS = 3, 4, 5
 EXACT = {"rtol": 1e-9, "atol": 1e-9}

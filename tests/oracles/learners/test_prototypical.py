@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from molmeta.learners.base import Embedded
 from molmeta.learners.distance import Cosine, GeneralisedKL, Mahalanobis, SquaredEuclidean
 from molmeta.learners.prototypical import Description, Prototypical
-from molmeta.tasks.episode import Classification, Episode, Examples
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification
 
 
 def task(n_way: int, shots: int, dim: int = 6) -> Examples:

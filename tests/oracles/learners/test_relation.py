@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.learners.relation import MapRelation, Relation, VectorRelation
-from molmeta.tasks.episode import Classification, Episode, Examples
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification
 
 CLASSES = [1, 0, 1, 2, 1]
 

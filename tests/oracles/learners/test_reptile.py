@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.reptile import Reptile
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression, Target
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression, Target
 
 RATE, STEPS = 0.05, 7
 EXACT = {"rtol": 1e-10, "atol": 1e-10}

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from molmeta.learners.siamese import Siamese
-from molmeta.tasks.episode import Classification, Episode, Examples
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification
 
 DIM = 3
 

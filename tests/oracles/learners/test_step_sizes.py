@@ -8,7 +8,8 @@ from torch import nn
 
 from molmeta.learners.maml import MAML
 from molmeta.learners.reptile import Reptile
-from molmeta.tasks.episode import Classification, Examples
+from molmeta.tasks.episode import Examples
+from molmeta.tasks.targets import Classification
 
 TARGET = Classification(3)
 BODY, HEAD = 0.05, 2.0

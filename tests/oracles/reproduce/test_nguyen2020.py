@@ -22,7 +22,8 @@ from molmeta.reproduce.methods import methods_of, parts_of
 from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import SIZES, experiment
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification, Episode, Examples, Regression
+from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.targets import Classification, Regression
 
 BINARY = Classification(2)
 

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
-from molmeta.tasks.episode import Classification, Episode
+from molmeta.tasks.episode import Episode
 from molmeta.tasks.image_sampling import NWayKShot, evaluation_images
 from molmeta.tasks.images import Images
+from molmeta.tasks.targets import Classification
 
 CLASSES, EACH = 8, 9
 

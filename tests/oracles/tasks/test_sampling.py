@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification, Episode, Regression, Target
+from molmeta.tasks.episode import Episode
 from molmeta.tasks.sampling import AssayEpisodes, evaluation_episode, large_enough
+from molmeta.tasks.targets import Classification, Regression, Target
 
 
 def assay(actives: int, inactives: int, name: str = "assay", target: Target | None = None) -> Assay:

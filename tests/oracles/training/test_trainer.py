@@ -15,8 +15,8 @@ from molmeta.learners.maml import anil
 from molmeta.learners.prototypical import prototypical
 from molmeta.models.config import Training
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification
 from molmeta.tasks.sampling import AssayEpisodes
+from molmeta.tasks.targets import Classification
 from molmeta.training.trainer import MetaTrainer
 
 SETTINGS = Training(steps=6, lr=0.01, evaluate_every=3, seed=5)

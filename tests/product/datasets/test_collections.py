@@ -19,7 +19,7 @@ from molmeta.cli.main import main
 from molmeta.datasets.fs_mol import read_fs_mol
 from molmeta.datasets.moleculenet import read_moleculenet
 from molmeta.errors import ConfigError, DataError
-from molmeta.tasks.episode import Regression
+from molmeta.tasks.targets import Regression
 
 TOX21 = Path(__file__).parents[4] / "shared" / "data" / "tox21.csv.gz"
 

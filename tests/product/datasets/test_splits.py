@@ -14,7 +14,7 @@ from molmeta.errors import ConfigError, DataError, TooFewMeasurements
 from molmeta.molecules.blocks import Molecules
 from molmeta.molecules.identity import scaffolds
 from molmeta.tasks.assay import Assay, Assays
-from molmeta.tasks.episode import Regression
+from molmeta.tasks.targets import Regression
 
 
 @pytest.fixture

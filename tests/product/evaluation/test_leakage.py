@@ -13,7 +13,7 @@ from molmeta.cli.main import main
 from molmeta.evaluation.leakage import COLUMNS, NEAR_NAME, audit
 from molmeta.molecules.blocks import Molecules
 from molmeta.tasks.assay import Assay, Assays, Split
-from molmeta.tasks.episode import Regression
+from molmeta.tasks.targets import Regression
 
 LONG = "CCCCCCCCCCCCCCCCCCCC"
 TWINS = {  # a test molecule, one of training, and what they have in common beside the looser

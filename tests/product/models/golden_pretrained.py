@@ -14,7 +14,7 @@ import numpy as np
 from molmeta.models.checkpoints import from_pretrained
 from molmeta.molecules.blocks import Molecules
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Regression
+from molmeta.tasks.targets import Regression
 
 FILE = Path(__file__).with_name("golden_pretrained.json")
 DRUGS = {  # anti-inflammatory drugs and others, with values that nobody measured

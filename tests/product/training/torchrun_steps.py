@@ -22,8 +22,8 @@ from molmeta.learners.prototypical import prototypical
 from molmeta.models.config import Training
 from molmeta.molecules.blocks import Molecules
 from molmeta.tasks.assay import Assay
-from molmeta.tasks.episode import Classification
 from molmeta.tasks.sampling import AssayEpisodes
+from molmeta.tasks.targets import Classification
 from molmeta.training.distributed import (
     broadcast,
     processes,

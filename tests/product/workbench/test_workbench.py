@@ -18,7 +18,7 @@ from molmeta.models.checkpoints import from_pretrained
 from molmeta.molecules.blocks import Molecules
 from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffolds
 from molmeta.tasks.assay import Assay, Assays
-from molmeta.tasks.episode import Classification, Regression
+from molmeta.tasks.targets import Classification, Regression
 from molmeta.workbench.comparison import Comparison, compare, linear_probe_of, standard_models
 from molmeta.workbench.explanations import (
     atom_contributions,
