@@ -108,8 +108,9 @@ def split_flags(verb: argparse.ArgumentParser) -> None:
         choices=(DISJOINT, "scaffold-disjoint", "overlapping", "molecule-halves"),
         default=DISJOINT,
         help="with --split: what is taken out of training: molecules of test assays, or all with "
-        "the scaffold of one, or nothing; molecule-halves, for assays that measured the same "
-        "molecules, deals these into two halves, each of which is for the test in turn",
+        "the scaffold of one, or nothing (as published: of FS-Mol repeated measurements are kept "
+        "too); molecule-halves, for assays that measured the same molecules, deals these into two "
+        "halves, each of which is for the test in turn",
     )
 
 
@@ -144,7 +145,10 @@ def read_assays(args: argparse.Namespace, path: str) -> tuple[Table, dict[str, l
     from molmeta.datasets import SOURCES, is_fs_mol, read_fs_mol, read_moleculenet, read_table
 
     if is_fs_mol(path):
-        return read_fs_mol(path, measured=getattr(args, "regression", False))
+        # the published protocol keeps what was measured several times in one assay
+        keeps = getattr(args, "protocol", DISJOINT) == "overlapping"
+        measured = getattr(args, "regression", False)
+        return read_fs_mol(path, measured=measured, merge=not keeps)
     if path in SOURCES:
         return read_moleculenet(path), None
     return read_table(path, **columns(args)), None
