@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import base64
 import functools
 import inspect
@@ -124,16 +125,25 @@ def room_page(room: str) -> str:
     """What the room says of itself, the names it hands on, and its modules."""
     package = import_module(room)
     names = sorted(package.__all__, key=str.lower)
-    files = (ROOT / room.replace(".", "/")).glob("*.py")
-    modules = sorted(path.stem for path in files if not path.stem.startswith("_"))
+    files = sorted((ROOT / room.replace(".", "/")).glob("[!_]*.py"))
     return "\n\n".join(
         [
             f"# {room}",
             inspect.getdoc(package) or "",
             table(f"from {room} import …", [(name, getattr(package, name)) for name in names]),
-            *(f"::: {room}.{module}" for module in modules),
+            *(module(room, path) for path in files),
         ]
     )
+
+
+def module(room: str, path: Path) -> str:
+    """All that a module describes; what a class has from a private one counts as its own."""
+    top = ast.parse(path.read_text(encoding="utf-8")).body
+    private = [node for node in top if isinstance(node, ast.ClassDef) and node.name[0] == "_"]
+    methods = [node for base in private for node in base.body if isinstance(node, ast.FunctionDef)]
+    inherited = sorted({node.name for node in methods if node.name[0] != "_"})
+    options = f"\n    options:\n      inherited_members: {inherited}" if inherited else ""
+    return f"::: {room}.{path.stem}{options}"
 
 
 def table(title: str, entries: list[tuple[str, Any]]) -> str:

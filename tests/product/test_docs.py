@@ -80,6 +80,12 @@ def test_public_names_are_in_the_reference(room: str, site: Path, pages: dict[Pa
             assert f"{value.__module__}.{value.__qualname__}" in described, name
 
 
+def test_what_a_private_class_gives_is_in_the_reference(site: Path, pages: dict[Path, Page]) -> None:
+    described = pages[site / "reference" / "workbench.html"].ids
+    for name in ("from_pretrained", "assess"):
+        assert f"molmeta.workbench.estimators.FewShotRegressor.{name}" in described
+
+
 def test_verbs_are_on_the_page_of_the_command_line(site: Path, pages: dict[Path, Page]) -> None:
     page = pages[site / "reference" / "command-line.html"]
     verbs = list(_verbs(parser()))
