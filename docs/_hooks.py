@@ -152,9 +152,19 @@ def table(title: str, entries: list[tuple[str, Any]]) -> str:
     for name, value in entries:
         where = identifier(value)
         label = f"[`{name}`][{where}]" if where else f"`{name}`"
-        about = (inspect.getdoc(value) or "").partition("\n")[0] if where else f"`{value!r}`"
-        rows.append(f"| {label} | {cell(about)} |")
+        rows.append(f"| {label} | {cell(first_line(value) if where else constant(value))} |")
     return "\n".join(rows)
+
+
+def first_line(value: Any) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(value) or "").partition("\n")[0]
+
+
+def constant(value: Any) -> str:
+    """A value as Python writes it; nothing if that is long."""
+    shown = repr(value).replace(f"{ROOT}/", "")
+    return f"`{shown}`" if len(shown) <= 120 else ""
 
 
 def identifier(value: Any) -> str | None:

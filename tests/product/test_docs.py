@@ -80,7 +80,7 @@ def test_public_names_are_in_the_reference(room: str, site: Path, pages: dict[Pa
             assert f"{value.__module__}.{value.__qualname__}" in described, name
 
 
-def test_what_a_private_class_gives_is_in_the_reference(site: Path, pages: dict[Path, Page]) -> None:
+def test_inherited_methods_are_in_the_reference(site: Path, pages: dict[Path, Page]) -> None:
     described = pages[site / "reference" / "workbench.html"].ids
     for name in ("from_pretrained", "assess"):
         assert f"molmeta.workbench.estimators.FewShotRegressor.{name}" in described
@@ -114,6 +114,12 @@ def test_docstrings_are_read(pages: dict[Path, Page]) -> None:
     html = "".join(page.html for page in pages.values())
     assert html.count("<math") > 50
     for left in ("math::", ":math:", ", default:"):
+        assert left not in html, left
+
+
+def test_no_machine_is_named(pages: dict[Path, Page]) -> None:
+    html = "".join(page.html for page in pages.values())
+    for left in (str(ROOT), "site-packages", " at 0x"):
         assert left not in html, left
 
 
