@@ -10,21 +10,18 @@ from torch.func import functional_call
 from molmeta.baselines.logistic_regression import LogisticRegression
 from molmeta.learners import (
     Embedded,
+    GradientBased,
     Learner,
     MultiTask,
     PreTrained,
     State,
     adam_steps,
-    label_scale,
     linear_head,
-    predict,
-    predict_for_tasks,
-    scaled,
 )
-from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
+from molmeta.tasks import Inputs, Target
 
 
-class FineTuning(Learner):
+class FineTuning(GradientBased):
     """Steps of Adam on the whole support, from weights that other assays taught.
 
     The multi-task baselines of Nguyen et al.: *Meta-Learning Initializations for Low-Resource Drug
@@ -54,34 +51,18 @@ class FineTuning(Learner):
     the support; dropout is off; the head's inputs have length one.
     """
 
-    targets = (Classification, Regression)
-    class_symmetric = False
-
     def __init__(self, network: nn.Module, lr: float = 1e-3, steps: int = 50) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.lr, self.steps = lr, steps
 
-    def adapt(self, support: Examples) -> State:
+    def descend(self, x: Inputs, y: Tensor, target: Target) -> State:
         """The weights after the last step; to the first order in what they start from."""
-        self.check(support)
-        scale = label_scale(support)
-        y = scaled(support.y, scale)
 
-        def loss(parameters: dict[str, Tensor]) -> Tensor:
-            outputs = functional_call(self.network, parameters, support.x)
-            return support.target.inner_loss(outputs, y)
+        def loss(parameters: State) -> Tensor:
+            return target.inner_loss(functional_call(self.network, parameters, x), y)
 
-        start: dict[str, Tensor] = dict(self.network.named_parameters())
-        return adam_steps(loss, start, self.lr, self.steps) | scale
-
-    def forward(self, x: Inputs, state: State) -> Tensor:
-        """The network with the tuned weights: `[n, target.width]`."""
-        return predict(self.network, x, state)
-
-    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-        """`forward` for each of many tasks; at once, where the network is a linear head."""
-        return predict_for_tasks(self, x, states)
+        start: State = dict(self.network.named_parameters())
+        return adam_steps(loss, start, self.lr, self.steps)
 
 
 class FineTuneAll(FineTuning):

@@ -1,15 +1,12 @@
 from .base import Embedded as Embedded
 from .base import Learner as Learner
 from .base import State as State
-from .base import label_scale as label_scale
-from .base import scaled as scaled
 from .functional import adam_steps as adam_steps
 from .functional import adam_until as adam_until
 from .functional import canonical_order as canonical_order
 from .functional import tanimoto as tanimoto
+from .gradient_based import GradientBased as GradientBased
 from .head import linear_head as linear_head
-from .head import predict as predict
-from .head import predict_for_tasks as predict_for_tasks
 from .maml import MAML as MAML
 from .multi_task import LabelledMolecules as LabelledMolecules
 from .multi_task import MultiTask as MultiTask

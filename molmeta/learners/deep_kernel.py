@@ -53,6 +53,6 @@ class DeepKernel(GaussianProcess):
         return (explained / 2 + factor.diagonal().log().sum()) / len(x) + math.log(2 * math.pi) / 2
 
 
-def deep_kernel(encoder: nn.Module, target: Target, length: float = 1.0) -> Embedded:
+def deep_kernel(encoder: nn.Module, target: Target) -> Embedded:
     """`DeepKernel` on an encoder, with a Gaussian kernel on vectors of length one."""
-    return Embedded(encoder, DeepKernel(LearnedRBF(length)))
+    return Embedded(encoder, DeepKernel(LearnedRBF()))

@@ -7,8 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError
-from molmeta.learners.functional import squared_euclidean
 from molmeta.registry import nearest
+
+
+def squared_euclidean(a: Tensor, b: Tensor) -> Tensor:
+    r"""Pairwise :math:`\lVert a_i - b_j \rVert^2` of `[n, d]` and `[m, d]`: `[n, m]`.
+
+    Each row is computed from differences, not from the expanded square, so that a row does not
+    lose digits where the distance is small against the norms.
+    """
+    return torch.stack([(a - row).square().sum(dim=1) for row in b], dim=1)
 
 
 class SquaredEuclidean(nn.Module):

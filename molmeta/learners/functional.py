@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
+
 
 def class_means(x: Tensor, y_onehot: Tensor) -> Tensor:
     r"""Mean of each class: :math:`c_k = |S_k|^{-1} \sum_{i \in S_k} x_i`.
@@ -28,15 +30,6 @@ def class_means(x: Tensor, y_onehot: Tensor) -> Tensor:
     """
     weights = y_onehot.to(x.dtype)
     return (weights.T @ x) / weights.sum(dim=0).clamp(min=1).unsqueeze(1)
-
-
-def squared_euclidean(a: Tensor, b: Tensor) -> Tensor:
-    r"""Pairwise :math:`\lVert a_i - b_j \rVert^2` of `[n, d]` and `[m, d]`: `[n, m]`.
-
-    Each row is computed from differences, not from the expanded square, so that a row does not
-    lose digits where the distance is small against the norms.
-    """
-    return torch.stack([(a - row).square().sum(dim=1) for row in b], dim=1)
 
 
 def tanimoto(a: Tensor, b: Tensor) -> Tensor:
@@ -112,8 +105,6 @@ def adam_path(
     loss: Callable[[dict[str, Tensor]], Tensor],
     parameters: dict[str, Tensor],
     lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    epsilon: float = 1e-8,
 ) -> Iterator[dict[str, Tensor]]:
     r"""Adam (Kingma, Ba 2015, algorithm 1) on one loss: the parameters after every step, forever.
 
@@ -128,11 +119,11 @@ def adam_path(
             at = {name: p.detach().requires_grad_() for name, p in parameters.items()}
             found = torch.autograd.grad(loss(at), list(at.values()), materialize_grads=True)
         grads = dict(zip(at, found, strict=True))
-        first = {n: betas[0] * first[n] + (1 - betas[0]) * g for n, g in grads.items()}
-        second = {n: betas[1] * second[n] + (1 - betas[1]) * g.square() for n, g in grads.items()}
-        for_first, for_second = 1 - betas[0] ** step, 1 - betas[1] ** step
+        first = {n: BETA_1 * first[n] + (1 - BETA_1) * g for n, g in grads.items()}
+        second = {n: BETA_2 * second[n] + (1 - BETA_2) * g.square() for n, g in grads.items()}
+        for_first, for_second = 1 - BETA_1**step, 1 - BETA_2**step
         parameters = {
-            n: p - lr * (first[n] / for_first) / ((second[n] / for_second).sqrt() + epsilon)
+            n: p - lr * (first[n] / for_first) / ((second[n] / for_second).sqrt() + EPSILON)
             for n, p in parameters.items()
         }
         yield parameters

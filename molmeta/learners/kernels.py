@@ -28,22 +28,21 @@ class FingerprintKernel(nn.Module):
         Where each block of counts stands in a row.
     descriptors : slice, optional
         Where the descriptors stand.
+
+    Attributes
+    ----------
     weight : float
         w, the share that needs like descriptors; 0 where there are none.
     length : float
         ℓ, a typical distance of two molecules of ChEMBL in the scaled descriptors.
     """
 
-    def __init__(
-        self,
-        fingerprints: Sequence[slice],
-        descriptors: slice | None = None,
-        weight: float = 0.7,
-        length: float = 4.2,
-    ) -> None:
+    weight = 0.7
+    length = 4.2
+
+    def __init__(self, fingerprints: Sequence[slice], descriptors: slice | None = None) -> None:
         super().__init__()
         self.fingerprints, self.descriptors = fingerprints, descriptors
-        self.weight, self.length = weight, length
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """`[n, d]` and `[m, d]` to `[n, m]`."""
@@ -96,13 +95,18 @@ class WithLabels(nn.Module):
         k′.
     labels : slice
         Where the labels l stand in a row.
+
+    Attributes
+    ----------
     length : float
         ℓ: labels are within −2 to 2.
     """
 
-    def __init__(self, kernel: nn.Module, labels: slice, length: float = 2.0) -> None:
+    length = 2.0
+
+    def __init__(self, kernel: nn.Module, labels: slice) -> None:
         super().__init__()
-        self.kernel, self.labels, self.length = kernel, labels, length
+        self.kernel, self.labels = kernel, labels
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """`[n, d]` and `[m, d]` to `[n, m]`."""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
+from molmeta.learners.base import Embedded, State
 from molmeta.learners.functional import gradient_steps
-from molmeta.learners.head import linear_head, predict, predict_for_tasks, step_sizes
-from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
+from molmeta.learners.gradient_based import GradientBased, step_sizes
+from molmeta.learners.head import linear_head
+from molmeta.tasks import Inputs, Target
 
 
-class MAML(Learner):
+class MAML(GradientBased):
     r"""An initialisation from which a few gradient steps on the support solve the task.
 
     Finn, Abbeel, Levine: *Model-Agnostic Meta-Learning for Fast Adaptation of Deep Networks*
@@ -54,9 +53,6 @@ class MAML(Learner):
     support's mean and spread before the inner loop, and outputs scaled back.
     """
 
-    targets = (Classification, Regression)
-    class_symmetric = False
-
     def __init__(
         self,
         network: nn.Module,
@@ -66,8 +62,7 @@ class MAML(Learner):
         learn_inner_lr: bool = False,
         head_lr: float | None = None,
     ) -> None:
-        super().__init__()
-        self.network = network
+        super().__init__(network)
         self.inner_steps = inner_steps
         self.first_order = first_order
         self.step_sizes = step_sizes(network, inner_lr, head_lr)
@@ -82,33 +77,20 @@ class MAML(Learner):
             else None
         )
 
-    def adapt(self, support: Examples) -> State:
+    def descend(self, x: Inputs, y: Tensor, target: Target) -> State:
         """The inner loop."""
-        self.check(support)
-        scale = label_scale(support)
-        y = scaled(support.y, scale)
 
-        def loss(parameters: dict[str, Tensor]) -> Tensor:
-            outputs = functional_call(self.network, parameters, support.x)
-            return self.inner_loss(support.target, outputs, y)
+        def loss(parameters: State) -> Tensor:
+            return self.inner_loss(target, functional_call(self.network, parameters, x), y)
 
-        start: dict[str, Tensor] = dict(self.network.named_parameters())
-        adapted = gradient_steps(
+        start: State = dict(self.network.named_parameters())
+        return gradient_steps(
             loss, start, self.rates(), self.inner_steps, first_order=self.first_order
         )
-        return adapted | scale
 
     def inner_loss(self, target: Target, outputs: Tensor, y: Tensor) -> Tensor:
         """What the inner loop goes down: outputs of the support against its scaled labels."""
         return target.inner_loss(outputs, y)
-
-    def forward(self, x: Inputs, state: State) -> Tensor:
-        """The network with the adapted parameters: `[n, target.width]`."""
-        return predict(self.network, x, state)
-
-    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-        """`forward` for each of many tasks; at once, where the network is a linear head."""
-        return predict_for_tasks(self, x, states)
 
     def rates(self) -> dict[str, Tensor]:
         """The step size of each parameter tensor."""

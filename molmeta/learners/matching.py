@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
-from molmeta.learners.distance import Cosine, SquaredEuclidean, distance
+from molmeta.learners.distance import Cosine, SquaredEuclidean
 from molmeta.tasks import Classification, Examples, Regression, Target
 
 
@@ -126,11 +126,9 @@ class FullContext(Matching):
         return h
 
 
-def matching(
-    encoder: nn.Module, target: Target, metric: str = "cosine", scale: float = 10.0
-) -> Embedded:
-    """`Matching` on an encoder (with its width `dim`)."""
-    return Embedded(encoder, Matching(distance(metric, encoder.dim), scale))  # type: ignore[arg-type]
+def matching(encoder: nn.Module, target: Target, scale: float = 10.0) -> Embedded:
+    """`Matching` on an encoder."""
+    return Embedded(encoder, Matching(scale=scale))
 
 
 def matching_fce(

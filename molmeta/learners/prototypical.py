@@ -14,6 +14,8 @@ from molmeta.learners.distance import SquaredEuclidean, distance
 from molmeta.learners.functional import class_means
 from molmeta.tasks import Classification, Examples, Inputs, Target
 
+HIDDEN = 64  # units between a description and its prototype
+
 
 class Prototypical(Learner):
     r"""Each class is the mean of its support; a query belongs to the nearest.
@@ -118,7 +120,6 @@ def zero_shot(
     target: Target,
     description: str = "hashing",
     width: int | None = None,
-    hidden: int = 64,
 ) -> Embedded:
     """`Prototypical` whose support is a description of each class.
 
@@ -129,4 +130,4 @@ def zero_shot(
     """
     size: int = width or registry.lookup("text", description).width
     dim: int = encoder.dim  # type: ignore[assignment]
-    return Embedded(encoder, Prototypical(dim), Description(size, hidden, dim, description))
+    return Embedded(encoder, Prototypical(dim), Description(size, HIDDEN, dim, description))

@@ -112,7 +112,11 @@ def maml(
         The target has not two classes; or there is no such `compat`.
     """
     network = nn.Sequential(encoder, _head(encoder, target))
-    return _released(compat, network, positive_weight, options) or TwoClasses(network, **options)  # type: ignore[arg-type]
+    if compat not in COMPAT:
+        raise ConfigError(f"there is no compat '{compat}'; there is: {', '.join(COMPAT)}")
+    if compat == "gsk2020":
+        return ReleasedMAML(network, positive_weight, **options)
+    return TwoClasses(network, **options)  # type: ignore[arg-type]
 
 
 def anil(
@@ -123,20 +127,12 @@ def anil(
     **options: float | bool,
 ) -> Learner:
     """ANIL: the inner loop moves the `LogitHead` alone; with `gsk2020`, all, as released."""
-    head = _head(encoder, target)
-    released = _released(compat, nn.Sequential(encoder, head), positive_weight, options)
-    return released or Embedded(encoder, TwoClasses(head, **options))  # type: ignore[arg-type]
+    if compat != "corrected":
+        return maml(encoder, target, compat, positive_weight, **options)
+    return Embedded(encoder, TwoClasses(_head(encoder, target), **options))  # type: ignore[arg-type]
 
 
 def _head(encoder: nn.Module, target: Target) -> LogitHead:
     if target != Classification(2):
         raise ConfigError(f"Nguyen et al.'s networks have one logit, for two classes; not {target}")
     return LogitHead(encoder.dim)  # type: ignore[arg-type]
-
-
-def _released(
-    compat: str, network: nn.Module, positive_weight: float, options: dict[str, float | bool]
-) -> ReleasedMAML | None:
-    if compat not in COMPAT:
-        raise ConfigError(f"there is no compat '{compat}'; there is: {', '.join(COMPAT)}")
-    return ReleasedMAML(network, positive_weight, **options) if compat == "gsk2020" else None

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.errors import ConfigError
-from molmeta.learners.base import Learner, State, label_scale, scaled
-from molmeta.learners.head import linear_head, predict, predict_for_tasks, step_sizes
-from molmeta.tasks import Classification, Episode, Examples, Inputs, Regression, Target, cat
+from molmeta.learners.base import State, label_scale, scaled
+from molmeta.learners.functional import BETA_2, EPSILON
+from molmeta.learners.gradient_based import GradientBased, step_sizes
+from molmeta.learners.head import linear_head
+from molmeta.tasks import Episode, Inputs, Target, cat
 
-EPSILON = 1e-8
 
-
-class Reptile(Learner):
+class Reptile(GradientBased):
     r"""An initialisation near the weights that tasks end in.
 
     Nichol, Achiam, Schulman: *On First-Order Meta-Learning Algorithms* (2018),
@@ -61,8 +59,6 @@ class Reptile(Learner):
         Step size of the network's last module, where it is not that of the rest.
     """
 
-    targets = (Classification, Regression)
-    class_symmetric = False
     trains_inputs = False
 
     def __init__(
@@ -75,34 +71,22 @@ class Reptile(Learner):
         optimiser: str = "sgd",
         head_lr: float | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(network)
         if optimiser not in ("sgd", "adam"):
             raise ConfigError(f"there is no inner optimiser '{optimiser}'; there is: adam, sgd")
-        self.network = network
         self.step_sizes = step_sizes(network, inner_lr, head_lr)
         self.inner_steps, self.test_steps = inner_steps, test_steps
         self.batch_size, self.optimiser = batch_size, optimiser
 
-    def adapt(self, support: Examples) -> State:
+    def descend(self, x: Inputs, y: Tensor, target: Target) -> State:
         """The weights after `test_steps` on the whole support."""
-        self.check(support)
-        scale = label_scale(support)
-        y = scaled(support.y, scale)
-        return self.descend([(support.x, y)] * self.test_steps, support.target) | scale
-
-    def forward(self, x: Inputs, state: State) -> Tensor:
-        """The network with the adapted parameters: `[n, target.width]`."""
-        return predict(self.network, x, state)
-
-    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
-        """`forward` for each of many tasks; at once, where the network is a linear head."""
-        return predict_for_tasks(self, x, states)
+        return self.after_steps([(x, y)] * self.test_steps, target)
 
     def loss(self, episode: Episode) -> Tensor:
         """Half the squared distance from θ to φ."""
         self.check(episode.support)
         with torch.no_grad():
-            after = self.descend(self.batches(episode), episode.target)
+            after = self.after_steps(self.batches(episode), episode.target)
         before = dict(self.network.named_parameters())
         return 0.5 * sum((before[name] - after[name]).square().sum() for name in before)  # type: ignore[return-value]
 
@@ -116,13 +100,13 @@ class Reptile(Learner):
         chosen = [rows[step % count] for step in range(self.inner_steps)]
         return [(x[index], y[index]) for index in chosen]
 
-    def descend(self, batches: list[tuple[Inputs, Tensor]], target: Target) -> State:
+    def after_steps(self, batches: list[tuple[Inputs, Tensor]], target: Target) -> State:
         """The inner loop: the parameters after one step on each batch."""
-        parameters: dict[str, Tensor] = dict(self.network.named_parameters())
+        parameters: State = dict(self.network.named_parameters())
         second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         for step, (x, y) in enumerate(batches, start=1):
 
-            def inner_loss(p: dict[str, Tensor], x: Inputs = x, y: Tensor = y) -> Tensor:
+            def inner_loss(p: State, x: Inputs = x, y: Tensor = y) -> Tensor:
                 return target.inner_loss(functional_call(self.network, p, x), y)
 
             grads = torch.func.grad(inner_loss)(parameters)
@@ -132,10 +116,10 @@ class Reptile(Learner):
         return parameters
 
 
-def _adam(grads: State, second: State, step: int, beta: float = 0.999) -> tuple[State, State]:
+def _adam(grads: State, second: State, step: int) -> tuple[State, State]:
     """Adam's direction with β₁ = 0: g / (√v̂ + ε), and the new v (Kingma, Ba 2015)."""
-    second = {n: beta * second[n] + (1 - beta) * g.square() for n, g in grads.items()}
-    correction = 1 - beta**step
+    second = {n: BETA_2 * second[n] + (1 - BETA_2) * g.square() for n, g in grads.items()}
+    correction = 1 - BETA_2**step
     return {n: g / ((second[n] / correction).sqrt() + EPSILON) for n, g in grads.items()}, second
 
 

@@ -1,0 +1,73 @@
+"""What the learners share that move the weights of a network, each by steps of its own."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from molmeta.learners.base import Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.head import LinearHead
+from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
+
+
+class GradientBased(Learner):
+    """A task is a value for every parameter of one network.
+
+    Regression labels are scaled by their support's mean and spread before they are learned from,
+    and outputs are scaled back.
+
+    State
+    -----
+    parameters : Tensor
+        The value of every parameter, under its name in the network; for a regression also
+        `label.mean` and `label.spread` of the support, in the labels' unit.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Inputs to outputs `[n, target.width]`.
+    """
+
+    targets = (Classification, Regression)
+    class_symmetric = False
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    @abstractmethod
+    def descend(self, x: Inputs, y: Tensor, target: Target) -> State:
+        """The parameters after the steps on inputs with (scaled) labels."""
+
+    def adapt(self, support: Examples) -> State:
+        """Move the weights."""
+        self.check(support)
+        scale = label_scale(support)
+        return self.descend(support.x, scaled(support.y, scale), support.target) | scale
+
+    def forward(self, x: Inputs, state: State) -> Tensor:
+        """The network with the moved weights, in the labels' unit: `[n, target.width]`."""
+        parameters = {name: p for name, p in state.items() if not name.startswith("label.")}
+        return unscaled(functional_call(self.network, parameters, x), state)
+
+    def for_tasks(self, x: Inputs, states: Sequence[State]) -> Sequence[Tensor]:
+        """`forward` for each of many tasks; at once, where the network is a `LinearHead`."""
+        if isinstance(self.network, LinearHead) and isinstance(x, Tensor):
+            outputs = self.network.for_tasks(x, states)
+            return [unscaled(o, state) for o, state in zip(outputs, states, strict=True)]
+        return super().for_tasks(x, states)
+
+
+def step_sizes(network: nn.Module, inner_lr: float, head_lr: float | None) -> dict[str, float]:
+    """The step size of each parameter tensor: `head_lr` for the network's last module, its head.
+
+    A head on vectors of length one needs steps some hundred times as long as the layers below it.
+    """
+    rates = {name: inner_lr for name, _ in network.named_parameters()}
+    if head_lr is not None:
+        last = [name for name, _ in network.named_children()][-1]
+        rates |= {name: head_lr for name in rates if name.startswith(f"{last}.")}
+    return rates
