@@ -11,6 +11,8 @@ from sklearn import metrics as sk
 
 from molmeta.errors import MolmetaError
 
+LEVEL = 0.95  # of an interval
+
 
 def auprc(active: ArrayLike, score: ArrayLike) -> float:
     """Average precision: Σ (R_k − R_{k−1}) P_k over the thresholds k, without interpolation.
@@ -84,26 +86,22 @@ class Interval:
 
 
 def bootstrap_interval(
-    values: ArrayLike, *, level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    values: ArrayLike, *, level: float = LEVEL, resamples: int = 10_000
 ) -> Interval:
     """Percentile bootstrap of the mean of `values` (one value an assay).
 
     For a *paired* interval give the differences, assay by assay. One value has no interval (NaN).
     """
-    data = np.asarray(values, dtype=np.float64)
-    if data.ndim != 1 or len(data) == 0:
-        raise MolmetaError(f"an interval needs a list of values; found shape {data.shape}")
+    data = _listed(values)
     if len(data) == 1:
         return Interval(float(data[0]), np.nan, np.nan)
-    picks = np.random.default_rng(seed).integers(0, len(data), size=(resamples, len(data)))
+    picks = np.random.default_rng(0).integers(0, len(data), size=(resamples, len(data)))
     means = data[picks].mean(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(data.mean()), float(low), float(high))
 
 
-def resampled_interval(
-    values: ArrayLike, test_over_train: float, *, level: float = 0.95
-) -> Interval:
+def resampled_interval(values: ArrayLike, test_over_train: float) -> Interval:
     r"""Interval of the mean of values that come from repeated splits of one data set.
 
     Such values share their molecules, and the plain standard error is too small. Nadeau, Bengio:
@@ -118,16 +116,21 @@ def resampled_interval(
     test_over_train : float
         Size of a test part over that of a training part.
     """
-    data = np.asarray(values, dtype=np.float64)
-    if data.ndim != 1 or len(data) == 0:
-        raise MolmetaError(f"an interval needs a list of values; found shape {data.shape}")
+    data = _listed(values)
     if len(data) == 1:
         return Interval(float(data[0]), np.nan, np.nan)
     mean, spread = float(data.mean()), float(data.var(ddof=1))
-    half = stats.t.ppf((1 + level) / 2, len(data) - 1) * np.sqrt(
+    half = stats.t.ppf((1 + LEVEL) / 2, len(data) - 1) * np.sqrt(
         (1 / len(data) + test_over_train) * spread
     )
     return Interval(mean, float(mean - half), float(mean + half))
+
+
+def _listed(values: ArrayLike) -> np.ndarray:
+    data = np.asarray(values, dtype=np.float64)
+    if data.ndim != 1 or len(data) == 0:
+        raise MolmetaError(f"an interval needs a list of values; found shape {data.shape}")
+    return data
 
 
 def _found(active: ArrayLike, score: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import torch
 from rdkit import Chem
 
 from molmeta.datasets.chembl import load_embedded
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assays
 
 FAMILIES: dict[str, list[str]] = {

@@ -10,15 +10,6 @@ from molmeta.errors import ConfigError
 from molmeta.registry import nearest
 
 
-def squared_euclidean(a: Tensor, b: Tensor) -> Tensor:
-    r"""Pairwise :math:`\lVert a_i - b_j \rVert^2` of `[n, d]` and `[m, d]`: `[n, m]`.
-
-    Each row is computed from differences, not from the expanded square, so that a row does not
-    lose digits where the distance is small against the norms.
-    """
-    return torch.stack([(a - row).square().sum(dim=1) for row in b], dim=1)
-
-
 class SquaredEuclidean(nn.Module):
     r""":math:`\lVert x - c \rVert^2`, the Bregman divergence of :math:`\lVert x \rVert^2`."""
 
@@ -27,8 +18,12 @@ class SquaredEuclidean(nn.Module):
         return x
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
-        """Distances of `[n, d]` and `[m, d]`: `[n, m]`."""
-        return squared_euclidean(x, c)
+        """Distances of `[n, d]` and `[m, d]`: `[n, m]`.
+
+        Each row is computed from differences, not from the expanded square, so that it does not
+        lose digits where a distance is small against the norms.
+        """
+        return torch.stack([(x - row).square().sum(dim=1) for row in c], dim=1)
 
 
 class Mahalanobis(SquaredEuclidean):
@@ -48,7 +43,7 @@ class Mahalanobis(SquaredEuclidean):
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """Distances of `[n, d]` and `[m, d]`: `[n, m]`."""
-        return squared_euclidean(x @ self.factor.T, c @ self.factor.T)
+        return super().forward(x @ self.factor.T, c @ self.factor.T)
 
 
 class GeneralisedKL(SquaredEuclidean):

@@ -9,7 +9,6 @@ from .blocks import Counts as Counts
 from .blocks import Dense as Dense
 from .blocks import FeatureGraphs as FeatureGraphs
 from .blocks import Graphs as Graphs
-from .blocks import Molecules as Molecules
 from .environments import Environments as Environments
 from .environments import distinct_environments as distinct_environments
 from .graphs import Csr as Csr
@@ -23,4 +22,5 @@ from .identity import molecule_numbers as molecule_numbers
 from .identity import read_mol as read_mol
 from .identity import scaffold as scaffold
 from .identity import scaffolds as scaffolds
+from .molecules import Molecules as Molecules
 from .ragged import ragged_rows as ragged_rows

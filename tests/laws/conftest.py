@@ -23,7 +23,7 @@ from molmeta.encoders.fingerprint import FingerprintNetwork
 from molmeta.encoders.ggnn import GGNN
 from molmeta.encoders.gin import GIN
 from molmeta.learners.base import Embedded, Learner
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression, Target
 

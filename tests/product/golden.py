@@ -15,7 +15,7 @@ import torch
 from molmeta.datasets.chembl import load_embedded
 from molmeta.models.config import Episodes as Drawn
 from molmeta.models.config import Experiment, Model, Training
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.training.meta_training import meta_train
 

@@ -13,7 +13,7 @@ from molmeta import registry
 from molmeta.datasets.chembl import load_embedded
 from molmeta.encoders.base import Encoder
 from molmeta.models.config import Episodes, Experiment, Model, Training
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assays
 from molmeta.tasks.episode import Examples
 from molmeta.tasks.targets import Classification

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 
 
 def test_one_by_one_equals_together(case):

@@ -22,7 +22,7 @@ from molmeta.baselines.random_forest import RandomForest
 from molmeta.encoders.features import Features, read_block
 from molmeta.learners.base import Embedded
 from molmeta.learners.functional import canonical_order, tanimoto
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.episode import Examples
 from molmeta.tasks.sampling import evaluation_episode
 from molmeta.tasks.targets import Classification, Regression

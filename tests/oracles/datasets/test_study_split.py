@@ -17,7 +17,7 @@ from molmeta.datasets.study_split import (
     similarity_to_nearest,
 )
 from molmeta.errors import TooFewMeasurements
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.reproduce.nguyen2020 import reproduce
 from molmeta.reproduce.sizes import SIZES as SIZES_OF_STUDY
 from molmeta.tasks.assay import Assay, Assays, Split

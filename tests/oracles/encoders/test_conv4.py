@@ -13,7 +13,7 @@ from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.residual import Residual
 from molmeta.errors import ConfigError, DataError
 from molmeta.learners.functional import gradient_steps
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-9}
 SMALL = {"width": 16, "size": 20, "in_channels": 2}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from molmeta.encoders.ggnn import GGNN, WIDTH
 from molmeta.learners.released_maml import LogitHead
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 
 
 def plain(encoder: GGNN, x: Molecules) -> Tensor:

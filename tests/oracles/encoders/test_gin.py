@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.encoders.gin import GIN
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 
 PRECISION = [(torch.float32, 1e-5), (torch.float64, 1e-10)]
 

@@ -9,7 +9,8 @@ from molmeta.encoders.pyg import ATOM_DIM, PyG
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.prototypical import Prototypical
-from molmeta.molecules.blocks import ATOM_SIZES, Molecules
+from molmeta.molecules.blocks import ATOM_SIZES
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.episode import Examples
 from molmeta.tasks.targets import Classification
 

@@ -7,7 +7,7 @@ import pytest
 from rdkit import Chem
 
 from molmeta.featurizers.atoms75 import HYBRIDISATIONS, SIZES, SYMBOLS, Atoms75
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 
 STARTS = dict(zip(SIZES, np.cumsum([0, *SIZES.values()])[:-1], strict=True))
 

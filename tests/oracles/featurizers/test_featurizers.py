@@ -11,7 +11,8 @@ from rdkit.Chem import Descriptors as RDKitDescriptors
 from molmeta.featurizers import weisfeiler_lehman
 from molmeta.featurizers.descriptors import DESCRIPTORS, MEANS, SPREADS
 from molmeta.featurizers.graph import BOND_TYPES, ELEMENTS, HYBRIDISATIONS
-from molmeta.molecules.blocks import ATOM_SIZES, BLOCK_WIDTHS, BOND_SIZES, Molecules
+from molmeta.molecules.blocks import ATOM_SIZES, BLOCK_WIDTHS, BOND_SIZES
+from molmeta.molecules.molecules import Molecules
 
 
 def test_ecfp4_equals_rdkit(molecules, rdkit_molecules):

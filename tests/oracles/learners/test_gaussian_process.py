@@ -30,7 +30,8 @@ from molmeta.learners.kernels import LearnedRBF, fingerprint_kernel
 from molmeta.learners.multi_task import MultiTask
 from molmeta.models.checkpoints import from_pretrained
 from molmeta.models.config import load_experiment
-from molmeta.molecules.blocks import FINGERPRINTS, Molecules
+from molmeta.molecules.blocks import FINGERPRINTS
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assays
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from molmeta.encoders.gin import GIN
 from molmeta.learners.base import Embedded
 from molmeta.learners.maml import MAML
-from molmeta.molecules.blocks import ATOM_SIZES, Molecules
+from molmeta.molecules.blocks import ATOM_SIZES
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression, Target
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from molmeta.molecules import blocks as module
-from molmeta.molecules.blocks import Counts, Dense, Molecules
+from molmeta.molecules.blocks import Counts, Dense
+from molmeta.molecules.molecules import Molecules
 
 BLOCKS = ("graph", "ecfp4", "descriptors")
 INDICES = {

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from molmeta.encoders.gin import GIN
 from molmeta.encoders.hypernetwork import HyperGIN
-from molmeta.molecules.blocks import ATOM_SIZES, BOND_SIZES, Graphs, Molecules, one_hot
+from molmeta.molecules.blocks import ATOM_SIZES, BOND_SIZES, Graphs, one_hot
+from molmeta.molecules.molecules import Molecules
 
 RADIUS = 3
 some_molecules = st.lists(st.integers(0, 31), min_size=1, max_size=6)

@@ -16,7 +16,7 @@ from molmeta.learners.multi_task import MultiTaskByMolecule
 from molmeta.learners.released_maml import LogitHead, anil, maml, weighted_loss
 from molmeta.models.base import BaseModel
 from molmeta.models.config import load_experiment
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.reproduce.early_stopping import FineTuning, balance, neighbours_outputs
 from molmeta.reproduce.methods import methods_of, parts_of
 from molmeta.reproduce.molecule_batches import MoleculeBatches

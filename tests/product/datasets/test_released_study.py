@@ -24,7 +24,7 @@ from molmeta.datasets.released_study import environment_counts, is_release, read
 from molmeta.encoders.ggnn import GGNN
 from molmeta.errors import DataError
 from molmeta.featurizers.atoms75 import Atoms75
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assays
 
 COLUMNS = {"meta_train": [0, 2, 3], "meta_val": [4], "meta_test": [1, 5]}

@@ -11,8 +11,8 @@ import pytest
 
 from molmeta.datasets.splits import draw_split, read_split, split_assays, split_molecules
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
-from molmeta.molecules.blocks import Molecules
 from molmeta.molecules.identity import scaffolds
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.tasks.targets import Regression
 

@@ -8,7 +8,7 @@ import torch
 from molmeta.encoders.gin import GIN
 from molmeta.encoders.hypernetwork import HyperGIN
 from molmeta.errors import ConfigError
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 
 
 @pytest.mark.parametrize("kind", [GIN, HyperGIN])

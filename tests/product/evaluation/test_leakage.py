@@ -11,7 +11,7 @@ import pytest
 
 from molmeta.cli.main import main
 from molmeta.evaluation.leakage import COLUMNS, NEAR_NAME, audit
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay, Assays, Split
 from molmeta.tasks.targets import Regression
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.targets import Regression
 

@@ -12,7 +12,7 @@ from molmeta import registry
 from molmeta.datasets.chembl import load_embedded
 from molmeta.errors import MolmetaError, UnsupportedTarget
 from molmeta.models.config import Episodes, Training, load_experiment
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assays
 from molmeta.tasks.descriptions import described, descriptions
 from molmeta.tasks.sampling import evaluation_episode

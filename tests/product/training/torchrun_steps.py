@@ -20,7 +20,7 @@ from molmeta.encoders.gin import GIN
 from molmeta.learners.maml import maml
 from molmeta.learners.prototypical import prototypical
 from molmeta.models.config import Training
-from molmeta.molecules.blocks import Molecules
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.sampling import AssayEpisodes
 from molmeta.tasks.targets import Classification

@@ -15,8 +15,8 @@ from molmeta.cli.main import main
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.metrics import resampled_interval
 from molmeta.models.checkpoints import from_pretrained
-from molmeta.molecules.blocks import Molecules
 from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffolds
+from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.tasks.targets import Classification, Regression
 from molmeta.workbench.comparison import Comparison, compare, linear_probe_of, standard_models

@@ -1,0 +1,227 @@
+"""Many molecules as named feature blocks in flat arrays, seen through an index.
+
+`Molecules` is a view: a list of rows of a shared store. A block (`graph`, `ecfp4`, `descriptors`)
+is computed for the whole store when something first asks for it, with the featuriser that the
+registry has under that name.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rdkit import Chem
+from torch import Tensor
+
+from molmeta import registry
+from molmeta.errors import MolmetaError
+from molmeta.molecules.blocks import Block, Graphs
+from molmeta.molecules.environments import Environments, distinct_environments
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Batch, Data
+
+CHUNK = 2048  # molecules a process takes at once
+FEW = 10  # a view that is smaller than its store by more than this factor has few of it
+
+
+class _Store:
+    """SMILES and the blocks computed from them so far."""
+
+    def __init__(self, smiles: list[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
+        self.smiles, self.parsed = smiles, parsed
+        self.blocks: dict[str, Block] = {}
+        self.environments: dict[tuple[str, int, bool], Environments] = {}
+
+    def compute(self, names: Sequence[str], workers: int) -> None:
+        """Compute the missing blocks in one pass over the molecules, parsed once."""
+        missing = [name for name in names if name not in self.blocks]
+        if not missing:
+            return
+        if workers == 1 or len(self.smiles) < CHUNK:
+            self.blocks |= featurize(self.smiles, missing, self.parsed)
+            return
+        starts = range(0, len(self.smiles), CHUNK)
+        chunks = [self.smiles[start : start + CHUNK] for start in starts]
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            parts = list(pool.map(featurize, chunks, [missing] * len(chunks)))
+        for name in missing:
+            blocks = [part[name] for part in parts]
+            self.blocks[name] = type(blocks[0]).concatenate(blocks)
+
+
+def featurize(
+    smiles: Sequence[str], names: Sequence[str], parsed: Sequence[Chem.Mol] | None = None
+) -> dict[str, Any]:
+    """The named blocks of some molecules; each SMILES is parsed once, or was `parsed` already.
+
+    Raises
+    ------
+    MolmetaError
+        RDKit cannot read a SMILES.
+    """
+    featurizers = [registry.lookup("featurizer", name)() for name in names]
+    rows: list[list[Any]] = [[] for _ in names]
+    for i, text in enumerate(smiles):
+        mol = Chem.MolFromSmiles(text) if parsed is None else parsed[i]
+        if mol is None:
+            raise MolmetaError(
+                f"RDKit cannot read the SMILES {text!r}; standardise the list first, "
+                "which reports every such row"
+            )
+        for collected, featurizer in zip(rows, featurizers, strict=True):
+            collected.append(featurizer.row(mol))
+    return {
+        name: featurizer.collect(collected)
+        for name, collected, featurizer in zip(names, rows, featurizers, strict=True)
+    }
+
+
+class Molecules:
+    """A view on molecules: `len`, `x[index]` and `Molecules.cat`; blocks computed when asked for.
+
+    Parameters
+    ----------
+    smiles : sequence of str
+        SMILES as they shall be featurised (see `molmeta.featurizers.standardise`).
+    parsed : sequence of Mol, optional
+        The same, where RDKit has read them already.
+
+    Examples
+    --------
+    >>> x = Molecules(["CCO", "c1ccccc1", "CC(=O)O"])
+    >>> len(x[1:]), x[[2, 0]].smiles
+    (2, ['CC(=O)O', 'CCO'])
+    """
+
+    def __init__(self, smiles: Sequence[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
+        self._store = _Store(list(smiles), parsed)
+        self.index = np.arange(len(self._store.smiles), dtype=np.int64)
+        self.memo: dict[Any, Any] = {}
+
+    @classmethod
+    def _view(cls, store: _Store, index: np.ndarray) -> Molecules:
+        view = cls.__new__(cls)
+        view._store, view.index, view.memo = store, index, {}
+        return view
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: Any) -> Molecules:
+        if isinstance(index, Tensor):
+            index = index.cpu().numpy()
+        if not isinstance(index, slice):
+            index = np.asarray(index)
+            index = index if index.size else index.astype(np.int64)
+        return self._view(self._store, np.atleast_1d(self.index[index]))
+
+    def __repr__(self) -> str:
+        return f"Molecules({len(self)} of {len(self._store.smiles)}; blocks {self.computed})"
+
+    @property
+    def smiles(self) -> list[str]:
+        """The SMILES of this view."""
+        return [self._store.smiles[i] for i in self.index]
+
+    @property
+    def computed(self) -> list[str]:
+        """Names of the blocks that exist already."""
+        return sorted(self._store.blocks)
+
+    def compute(self, *names: str, workers: int = 1) -> Molecules:
+        """Compute several blocks in one pass, for the whole store; returns this view.
+
+        With `workers` > 1 as many processes share a large store; they are spawned, so a script
+        that asks for them keeps its own code under `if __name__ == "__main__"`.
+        """
+        self._store.compute(names, workers)
+        return self
+
+    def block(self, name: str) -> Any:
+        """A block of the whole *store*; its rows `self.index` belong to this view."""
+        self._store.compute([name], workers=1)
+        return self._store.blocks[name]
+
+    def attach(self, name: str, block: Block) -> None:
+        """Give the whole *store* a block that no featuriser computes."""
+        self._store.blocks[name] = block
+
+    def apart(self) -> Molecules:
+        """The same in a store of their own, without blocks: for few of a large store."""
+        return Molecules(self.smiles)
+
+    def alone_if_few(self) -> Molecules:
+        """The same; apart, if they are few of a large store of which nothing is computed yet.
+
+        So that 32 molecules of a large table do not wait for the blocks of all.
+        """
+        few = FEW * len(self) < len(self._store.smiles) and not self._store.blocks
+        return self.apart() if few else self
+
+    @staticmethod
+    def stores(views: Sequence[Molecules]) -> list[Molecules]:
+        """Each store behind some views, once and whole."""
+        stores = {id(view._store): view._store for view in views}.values()
+        return [Molecules._view(one, np.arange(len(one.smiles))) for one in stores]
+
+    def environments(self, radius: int, typed: bool = False, block: str = "graph") -> Environments:
+        """The distinct atom environments of the whole *store*, in a block of graphs, found once."""
+        found, key = self._store.environments, (block, radius, typed)
+        if key not in found:
+            graphs: Graphs = self.block(block)
+            first_atom = np.repeat(graphs.atom_offsets[:-1], np.diff(graphs.bond_offsets))
+            bonds = graphs.bonds + first_atom[:, None].astype(np.int32)
+            found[key] = distinct_environments(
+                graphs.atom_code, bonds, graphs.bond_code, radius, typed
+            )
+        return found[key]
+
+    @staticmethod
+    def cat(parts: Sequence[Molecules]) -> Molecules:
+        """Views laid end to end; views of different stores are copied into a new one."""
+        store = parts[0]._store
+        if all(part._store is store for part in parts):
+            return Molecules._view(store, np.concatenate([part.index for part in parts]))
+        joined = Molecules([smiles for part in parts for smiles in part.smiles])
+        for name in set.intersection(*(set(part.computed) for part in parts)):
+            blocks = [part.block(name).take(part.index) for part in parts]
+            joined._store.blocks[name] = type(blocks[0]).concatenate(blocks)
+        return joined
+
+    def to_pyg_list(self) -> list[Data]:
+        """One torch_geometric `Data` a molecule.
+
+        `x [atoms, F]` and `edge_attr [2 · bonds, G]` are one-hot floats, every bond stands in
+        both directions, and `smiles` is kept.
+        """
+        import torch
+        from torch_geometric.data import Data
+
+        graphs = self.block("graph").take(self.index)
+        atoms, bonds = graphs.atom_features(), graphs.bond_features()
+        out = []
+        for i, smiles in enumerate(self.smiles):
+            code = graphs.atom_code[graphs.atom_offsets[i] : graphs.atom_offsets[i + 1]]
+            span = slice(graphs.bond_offsets[i], graphs.bond_offsets[i + 1])
+            pairs = graphs.bonds[span].astype(np.int64)
+            edges = np.concatenate([pairs, pairs[:, ::-1]]).T
+            features = np.tile(bonds[graphs.bond_code[span]], (2, 1))
+            out.append(
+                Data(
+                    x=torch.from_numpy(atoms[code]),
+                    edge_index=torch.from_numpy(np.ascontiguousarray(edges)),
+                    edge_attr=torch.from_numpy(features),
+                    smiles=smiles,
+                )
+            )
+        return out
+
+    def to_pyg(self) -> Batch:
+        """All molecules of this view as one torch_geometric `Batch`."""
+        from torch_geometric.data import Batch
+
+        return Batch.from_data_list(self.to_pyg_list())  # type: ignore[return-value]
