@@ -1,4 +1,4 @@
-"""Inputs to vectors: the only rooms that know molecules from images.
+"""Inputs to vectors: the only room that knows molecules from images.
 
 It may import `tasks` and below; feature blocks as they are, never a featuriser.
 What never enters: a learner, RDKit.

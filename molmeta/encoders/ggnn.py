@@ -16,7 +16,7 @@ WIDTH = ATOM_WIDTHS[BLOCK]
 
 
 class GatedLayer(nn.Module):
-    r"""One gated graph convolution; all that it needs of a molecule is in a `graphs.Round`.
+    r"""One gated graph convolution; all that it needs of a molecule is in a `molecules.Round`.
 
     .. math::
         m = \mathrm{ReLU}((A + I) H W + b), \qquad
@@ -58,7 +58,7 @@ class GGNN(Encoder):
     for Low-Resource Drug Discovery* (2020), https://arxiv.org/abs/2003.05996: the 75 features of
     an atom (`featurizers/atoms75.py`) are its first state, each of the layers has weights of its
     own, bonds have no kind. With one output on it, it has 358,149 parameters. A layer is computed
-    once for each distinct environment of an atom (`environments.py`).
+    once for each distinct environment of an atom (`molecules/environments.py`).
 
     Parameters
     ----------

@@ -23,7 +23,8 @@ class GIN(Encoder):
 
     where b, a learned vector for each kind of bond, is there with `bonds` (Hu et al., *Strategies
     for Pre-training Graph Neural Networks*, ICLR 2020, https://arxiv.org/abs/1905.12265, appendix
-    A). A layer is computed once for each distinct environment of an atom (`environments.py`).
+    A). A layer is computed once for each distinct environment of an atom
+    (`molecules/environments.py`).
 
     The output joins :math:`\log(1 + \sum_v h_v^{(l)})` of every layer l = 0..L, so that it reads
     like a learned fingerprint: how much of each kind of environment, at each radius.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 import numpy as np
 from rdkit import Chem
 
-from molmeta.errors import MolmetaError
-from molmeta.featurizers.graph import MAX_ATOMS
-from molmeta.molecules import ATOM_WIDTHS, FeatureGraphs
+from molmeta.featurizers.graph import check_size
+from molmeta.molecules import ATOM_WIDTHS, FeatureGraphs, row_offsets
 
 SYMBOLS = tuple(
     "C N O S F Si P Cl Br Mg Na Ca Fe As Al I B V K Tl Yb Sb Sn Ag Pd Co Se Ti Zn H Li Ge Cu Au "
@@ -65,8 +63,7 @@ class Atoms75:
 
     def row(self, mol: Chem.Mol) -> Row:
         """The 75 numbers of each atom; begins and ends of the bonds."""
-        if not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
-            raise MolmetaError(f"a molecule has {mol.GetNumAtoms()} atoms; 1 to {MAX_ATOMS} work")
+        check_size(mol)
         atoms = [atom_features(*_raw(atom)) for atom in mol.GetAtoms()]
         ends = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()]
         return atoms, [a for a, _ in ends], [b for _, b in ends]
@@ -76,26 +73,14 @@ class Atoms75:
         number: dict[tuple[int, ...], int] = {}
         codes = [[number.setdefault(atom, len(number)) for atom in atoms] for atoms, _, _ in rows]
         begins, ends = (list(chain.from_iterable(row[k] for row in rows)) for k in (1, 2))
-        return feature_graphs(
-            np.array(list(number), dtype=np.int8).reshape(-1, WIDTH),
-            codes,
-            np.array([begins, ends], dtype=np.int16).T.reshape(-1, 2),
-            [len(row[1]) for row in rows],
+        return FeatureGraphs(
+            atom_table=np.array(list(number), dtype=np.int8).reshape(-1, WIDTH),
+            atom_code=np.fromiter(chain.from_iterable(codes), dtype=np.uint16),
+            atom_offsets=row_offsets([len(row) for row in codes]).astype(np.int32),
+            bonds=np.array([begins, ends], dtype=np.int16).T.reshape(-1, 2),
+            bond_code=np.zeros(len(begins), dtype=np.uint8),
+            bond_offsets=row_offsets([len(row[1]) for row in rows]).astype(np.int32),
         )
-
-
-def feature_graphs(
-    table: np.ndarray, codes: Sequence[Sequence[int]], bonds: np.ndarray, counts: Sequence[int]
-) -> FeatureGraphs:
-    """A block of `codes`, each molecule's rows of `table`, and `counts` of its `bonds [B, 2]`."""
-    return FeatureGraphs(
-        atom_table=table,
-        atom_code=np.fromiter(chain.from_iterable(codes), dtype=np.uint16),
-        atom_offsets=_offsets([len(row) for row in codes]),
-        bonds=bonds,
-        bond_code=np.zeros(len(bonds), dtype=np.uint8),
-        bond_offsets=_offsets(counts),
-    )
 
 
 @cache
@@ -131,7 +116,3 @@ def _raw(atom: Chem.Atom) -> tuple[Any, ...]:
 
 def _one_hot(position: int, size: int) -> list[int]:
     return [int(k == min(position, size - 1)) for k in range(size)]
-
-
-def _offsets(lengths: Sequence[int]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)

@@ -9,7 +9,7 @@ import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator as rdkit_generators
 
-from molmeta.molecules import FINGERPRINT_WIDTH, Counts
+from molmeta.molecules import FINGERPRINT_WIDTH, Counts, row_offsets
 
 
 class Fingerprint:
@@ -41,7 +41,7 @@ def collect_counts(rows: Sequence[Mapping[int, int]]) -> Counts:
     return Counts(
         columns=np.array([column for row in rows for column in row], dtype=np.uint16),
         counts=np.array(counts, dtype=np.uint8),
-        offsets=np.concatenate([[0], np.cumsum([len(row) for row in rows], dtype=np.int64)]),
+        offsets=row_offsets([len(row) for row in rows]),
         width=FINGERPRINT_WIDTH,
     )
 

@@ -11,7 +11,7 @@ import pandas as pd
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
-from molmeta.molecules import ATOM_SIZES, Graphs
+from molmeta.molecules import ATOM_SIZES, Graphs, row_offsets
 
 ELEMENTS = (1, 5, 6, 7, 8, 9, 11, 14, 15, 16, 17, 19, 34, 35, 53)  # the last category: any other
 HYBRIDISATIONS = (
@@ -44,6 +44,18 @@ _ATOM_SIZES = tuple(ATOM_SIZES.values())
 MAX_ATOMS = np.iinfo(np.int16).max
 
 Row = tuple[list[int], list[int], list[int], list[int]]  # atoms; begins, ends, bonds
+
+
+def check_size(mol: Chem.Mol) -> None:
+    """Refuse a molecule whose atoms cannot be numbered in a block of graphs.
+
+    Raises
+    ------
+    MolmetaError
+        It has none, or too many.
+    """
+    if not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
+        raise MolmetaError(f"a molecule has {mol.GetNumAtoms()} atoms; 1 to {MAX_ATOMS} work")
 
 
 def atom_number(raw: tuple[Any, ...]) -> int:
@@ -109,8 +121,7 @@ class GraphFeaturizer:
         Asked for by columns, and stereo only of double bonds, which alone have E or Z: on this
         RDKit takes most of the time.
         """
-        if not 0 < mol.GetNumAtoms() <= MAX_ATOMS:
-            raise MolmetaError(f"a molecule has {mol.GetNumAtoms()} atoms; 1 to {MAX_ATOMS} work")
+        check_size(mol)
         # an index is half the price of GetAtoms and GetBonds
         atoms = list(map(mol.GetAtomWithIdx, range(mol.GetNumAtoms())))
         bonds = list(map(mol.GetBondWithIdx, range(mol.GetNumBonds())))
@@ -144,5 +155,4 @@ def _flat(rows: Sequence[list[int]], kind: type[np.integer]) -> np.ndarray:
 
 
 def _offsets(rows: Sequence[list[int]]) -> np.ndarray:
-    lengths = [len(row) for row in rows]
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
+    return row_offsets([len(row) for row in rows]).astype(np.int32)

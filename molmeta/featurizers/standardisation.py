@@ -104,11 +104,9 @@ class Standardiser:
     def __call__(self, text: str) -> Standardised:
         """Standardise one SMILES."""
         found = self.molecule(text)
-        return (
-            found
-            if isinstance(found, Standardised)
-            else Standardised(Chem.MolToSmiles(found), "ok")
-        )
+        if isinstance(found, Standardised):
+            return found
+        return Standardised(Chem.MolToSmiles(found), "ok")
 
     def molecule(self, text: str) -> Chem.Mol | Standardised:
         """The standardised molecule itself, its atoms in any order; or why there is none.

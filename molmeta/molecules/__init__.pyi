@@ -24,3 +24,4 @@ from .identity import scaffold as scaffold
 from .identity import scaffolds as scaffolds
 from .molecules import Molecules as Molecules
 from .ragged import ragged_rows as ragged_rows
+from .ragged import row_offsets as row_offsets

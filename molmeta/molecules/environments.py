@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from molmeta.molecules.ragged import ragged_rows
+from molmeta.molecules.ragged import ragged_rows, row_offsets
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def distinct_environments(
     codes = np.concatenate([bond_code, bond_code])
     order = np.argsort(ends[:, 0], kind="stable")
     atom, neighbour, code = ends[order, 0], ends[order, 1], codes[order]
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(atom, minlength=len(atom_code)))])
+    offsets = row_offsets(np.bincount(atom, minlength=len(atom_code)))
     colour, first = pd.factorize(atom_code)
     rounds = []
     for _ in range(radius):

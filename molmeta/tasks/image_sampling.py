@@ -129,10 +129,14 @@ def _draw(
 
 
 def _described(images: Images, classes: np.ndarray) -> Examples:
+    x = torch.from_numpy(_attributes(images)[classes])
+    return Examples(x, torch.arange(len(classes)), Classification(len(classes)))
+
+
+def _attributes(images: Images) -> np.ndarray:
     if images.attributes is None:
         raise ConfigError("zero-shot needs the attributes of the classes; these images have none")
-    x = torch.from_numpy(images.attributes[classes])
-    return Examples(x, torch.arange(len(classes)), Classification(len(classes)))
+    return images.attributes
 
 
 def _check(images: Images, n_way: int, k_shot: int, query_shots: int) -> None:
@@ -141,8 +145,8 @@ def _check(images: Images, n_way: int, k_shot: int, query_shots: int) -> None:
             f"an episode of {n_way} classes with {k_shot} shots and {query_shots} queries each is "
             "none; give n_way from 2, shots from 0 and query_shots from 1"
         )
-    if k_shot == 0 and images.attributes is None:
-        raise ConfigError("zero-shot needs the attributes of the classes; these images have none")
+    if k_shot == 0:
+        _attributes(images)
     if images.n_classes < n_way:
         raise TooFewMeasurements(
             f"there are {images.n_classes} classes of images; {n_way}-way episodes need {n_way}: "

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from molmeta.molecules import blocks as module
+from molmeta.molecules import molecules as module
 from molmeta.molecules.blocks import Counts, Dense
 from molmeta.molecules.molecules import Molecules
 
