@@ -196,11 +196,6 @@ def _encode(encoder: nn.Module, sets: Sequence[Examples]) -> list[Examples]:
     return [replace(part, x=rows) for part, rows in zip(sets, vectors, strict=True)]
 
 
-def same_shapes(states: Sequence[State]) -> bool:
-    """Whether the states of several tasks can be stacked."""
-    return len({tuple((name, t.shape) for name, t in sorted(s.items())) for s in states}) == 1
-
-
 def label_scale(support: Examples) -> State:
     """`label.mean` and `label.spread` of a regression's support; nothing for classes."""
     if not isinstance(support.target, Regression):

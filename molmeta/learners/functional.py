@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+Parameters = dict[str, Tensor]  # of a network, by name
+Loss = Callable[[Parameters], Tensor]
+
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 
 
@@ -70,13 +73,13 @@ def canonical_order(x: Tensor, y: Tensor) -> Tensor:
 
 
 def gradient_steps(
-    loss: Callable[[dict[str, Tensor]], Tensor],
-    parameters: dict[str, Tensor],
-    rates: dict[str, Tensor],
+    loss: Loss,
+    parameters: Parameters,
+    rates: Parameters,
     steps: int,
     *,
     first_order: bool,
-) -> dict[str, Tensor]:
+) -> Parameters:
     r"""Plain gradient descent :math:`\phi \leftarrow \phi - \alpha \nabla L(\phi)`, `steps` times.
 
     Works inside `torch.no_grad`, too; where gradients are on, it can be differentiated again; with
@@ -102,10 +105,10 @@ def gradient_steps(
 
 
 def adam_path(
-    loss: Callable[[dict[str, Tensor]], Tensor],
-    parameters: dict[str, Tensor],
+    loss: Loss,
+    parameters: Parameters,
     lr: float,
-) -> Iterator[dict[str, Tensor]]:
+) -> Iterator[Parameters]:
     r"""Adam (Kingma, Ba 2015, algorithm 1) on one loss: the parameters after every step, forever.
 
     .. math:: \phi \leftarrow \phi - \alpha\, \hat m / (\sqrt{\hat v} + \epsilon)
@@ -130,11 +133,11 @@ def adam_path(
 
 
 def adam_steps(
-    loss: Callable[[dict[str, Tensor]], Tensor],
-    parameters: dict[str, Tensor],
+    loss: Loss,
+    parameters: Parameters,
     lr: float,
     steps: int,
-) -> dict[str, Tensor]:
+) -> Parameters:
     """The parameters after `steps` of `adam_path`."""
     for parameters in islice(adam_path(loss, parameters, lr), steps):  # noqa: B007, B020
         pass
@@ -142,13 +145,13 @@ def adam_steps(
 
 
 def adam_until(
-    loss: Callable[[dict[str, Tensor]], Tensor],
-    watched: Callable[[dict[str, Tensor]], float],
-    parameters: dict[str, Tensor],
+    loss: Loss,
+    watched: Callable[[Parameters], float],
+    parameters: Parameters,
     lr: float,
     steps: int,
     patience: int,
-) -> dict[str, Tensor]:
+) -> Parameters:
     """That of the first `steps` of `adam_path` with the lowest `watched` loss; of equals the last.
 
     Stops after `patience` steps in a row whose `watched` loss is above the lowest so far.

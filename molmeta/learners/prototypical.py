@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta import registry
-from molmeta.learners.base import Embedded, Learner, State, same_shapes
+from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.distance import SquaredEuclidean, distance
 from molmeta.learners.functional import class_means
 from molmeta.tasks import Classification, Examples, Inputs, Target
@@ -76,7 +76,8 @@ class Prototypical(Learner):
         About the mean m of a task's prototypes, so that no digits are lost:
         w_k = 2τ(c_k − m), b_k = −τ‖c_k − m‖² − w_k · m.
         """
-        if type(self.divergence) is not SquaredEuclidean or not same_shapes(states):
+        one_shape = len({state["prototypes"].shape for state in states}) == 1
+        if type(self.divergence) is not SquaredEuclidean or not one_shape:
             return super().for_tasks(x, states)
         c = torch.stack([state["prototypes"] for state in states])
         centre = c.mean(dim=1, keepdim=True)

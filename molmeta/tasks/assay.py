@@ -113,7 +113,7 @@ class Assay:
         kept = np.flatnonzero((censor == 0) | above | below)
         return kept, ((active | above) & ~below)[kept], meaning
 
-    def measured(self, threshold: float | str = "median") -> Assay:
+    def measured(self) -> Assay:
         """The measured values, with the same molecules active as after `binarise`.
 
         A ranking of the values is then scored like one of the classes. An assay that is binary
@@ -126,7 +126,7 @@ class Assay:
         """
         if isinstance(self.target, Classification):
             return self
-        binary, (kept, active, _) = self.binarise(threshold), self._sides(threshold)
+        binary, (kept, active, _) = self.binarise(), self._sides("median")
         decided = self.take(kept)
         least_active = float(decided.values[active].min())
         return replace(decided, target=Regression(least_active), info=binary.info)
@@ -173,9 +173,9 @@ class Assays(Mapping[str, Assay]):
         """`Assay.binarise` for each."""
         return Assays(assay.binarise(threshold) for assay in self.values())
 
-    def measured(self, threshold: float | str = "median") -> Assays:
+    def measured(self) -> Assays:
         """`Assay.measured` for each."""
-        return Assays(assay.measured(threshold) for assay in self.values())
+        return Assays(assay.measured() for assay in self.values())
 
     def binarise_where_possible(
         self, threshold: float | str = "median"
