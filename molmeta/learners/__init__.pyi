@@ -1,8 +1,8 @@
 from .base import Embedded as Embedded
 from .base import Learner as Learner
 from .base import State as State
-from .functional import adam_steps as adam_steps
-from .functional import adam_until as adam_until
+from .descent import adam_steps as adam_steps
+from .descent import adam_until as adam_until
 from .functional import canonical_order as canonical_order
 from .functional import tanimoto as tanimoto
 from .gradient_based import GradientBased as GradientBased

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.learners.base import Embedded, State
-from molmeta.learners.functional import gradient_steps
+from molmeta.learners.descent import gradient_steps
 from molmeta.learners.gradient_based import GradientBased, step_sizes
 from molmeta.learners.head import linear_head
 from molmeta.tasks import Inputs, Target

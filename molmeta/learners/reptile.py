@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from molmeta.errors import ConfigError
 from molmeta.learners.base import State, label_scale, scaled
-from molmeta.learners.functional import BETA_2, EPSILON
+from molmeta.learners.descent import BETA_2, EPSILON
 from molmeta.learners.gradient_based import GradientBased, step_sizes
 from molmeta.learners.head import linear_head
 from molmeta.tasks import Episode, Inputs, Target, cat

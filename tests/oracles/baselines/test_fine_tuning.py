@@ -11,7 +11,7 @@ from torch import nn
 from molmeta.baselines.fine_tuning import FineTuning, fine_tune_all, fine_tune_top, linear_probe
 from molmeta.encoders.fingerprint import FingerprintNetwork
 from molmeta.learners.base import Embedded
-from molmeta.learners.functional import adam_steps
+from molmeta.learners.descent import adam_steps
 from molmeta.learners.multi_task import MultiTask
 from molmeta.learners.quadratic_probe import QuadraticProbe
 from molmeta.tasks.episode import Episode, Examples

@@ -12,7 +12,7 @@ from molmeta.encoders.base import Encoder
 from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.residual import Residual
 from molmeta.errors import ConfigError, DataError
-from molmeta.learners.functional import gradient_steps
+from molmeta.learners.descent import gradient_steps
 from molmeta.molecules.molecules import Molecules
 
 TIGHT = {"rtol": 1e-9, "atol": 1e-9}
