@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.encoders.base import Encoder, collate
+from molmeta.encoders.base import Encoder
+from molmeta.encoders.collation import collate
 from molmeta.molecules import ATOM_WIDTHS, Molecules, neighbour_sum
 
 BLOCK = "atoms75"

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from molmeta.encoders.base import Encoder, collate
+from molmeta.encoders.base import Encoder
+from molmeta.encoders.collation import collate
 from molmeta.errors import ConfigError
 from molmeta.molecules import ATOM_SIZES, BOND_SIZES, GraphBatch, Molecules, neighbour_sum
 
