@@ -45,12 +45,12 @@ def load_digits(size: int = 28) -> Images:
     return Images(np.stack(enlarged), labels, names, ("",) * 10, bars)
 
 
-def digits_split(size: int = 28) -> ImageSplit:
+def digits_split() -> ImageSplit:
     """Train on 0 to 3, validate on 4 to 6, test on 7 to 9: for 2-way and 3-way tasks.
 
     A toy to try things on: four classes are few to learn from. They are not rotated, since a 0
     turned by 180 degrees is a 0, and a 6 is a 9.
     """
-    digits = load_digits(size)
+    digits = load_digits()
     train, validation, test = (digits.select(list(part)) for part in PARTS.values())
     return ImageSplit(train, validation, test, "digits")

@@ -15,7 +15,6 @@ from types import MappingProxyType
 
 from molmeta.datasets.table import Table, read_table
 from molmeta.errors import ConfigError, DataError
-from molmeta.featurizers import Policy
 from molmeta.files import OFFLINE, cache_folder, file_sha256, locked, offline, write_atomic
 from molmeta.registry import nearest
 
@@ -49,9 +48,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 )
 
 
-def read_moleculenet(
-    name: str, path: str | Path | None = None, policy: Policy | None = None
-) -> Table:
+def read_moleculenet(name: str, path: str | Path | None = None) -> Table:
     """One of MoleculeNet's collections as binary assays.
 
     Wu, Ramsundar et al.: *MoleculeNet: a benchmark for molecular machine learning* (Chemical
@@ -80,7 +77,7 @@ def read_moleculenet(
         path = cached(name)
     elif source.sha256:
         check_file(Path(path), source.sha256)
-    return read_table(path, policy=policy)
+    return read_table(path)
 
 
 def cached(name: str) -> Path:

@@ -27,6 +27,7 @@ from molmeta.molecules import (
     FeatureGraphs,
     Molecules,
     distinct_environments,
+    row_offsets,
 )
 from molmeta.tasks import Assay, Classification
 
@@ -131,10 +132,10 @@ def _molecules(folder: Path) -> tuple[Molecules, np.ndarray]:
     block = FeatureGraphs(
         np.frombuffer(b"".join(table), dtype=np.int8).reshape(-1, ATOM_WIDTHS[BLOCK]),
         np.concatenate(codes).astype(np.uint16),
-        _offsets(codes),
+        row_offsets([*map(len, codes)]).astype(np.int32),
         np.concatenate(bonds).astype(np.int16),
         np.zeros(sum(map(len, bonds)), dtype=np.uint8),
-        _offsets(bonds),
+        row_offsets([*map(len, bonds)]).astype(np.int32),
     )
     molecules = Molecules(
         [f"molecule {i} of the release, without SMILES" for i in range(len(block))]
@@ -233,10 +234,5 @@ def environment_counts(block: FeatureGraphs) -> Counts:
     )
     distinct, counts = np.unique(keys, return_counts=True)
     rows, columns = np.divmod(distinct, FINGERPRINT_WIDTH)
-    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(block)))])
+    offsets = row_offsets(np.bincount(rows, minlength=len(block)))
     return Counts(columns, counts, offsets, FINGERPRINT_WIDTH)
-
-
-def _offsets(parts: Sequence[np.ndarray]) -> np.ndarray:
-    lengths = [len(part) for part in parts]
-    return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)

@@ -162,11 +162,11 @@ def recreate(
     )
 
 
-def at_most(split: Split, most: int, seed: int = 0) -> Split:
+def at_most(split: Split, most: int) -> Split:
     """No more than `most` measurements of each assay, drawn by chance, over fewer molecules."""
     sides = [
         Assays(
-            assay.take(np.sort(generator("at most", name, seed).permutation(len(assay))[:most]))
+            assay.take(np.sort(generator("at most", name, 0).permutation(len(assay))[:most]))
             for name, assay in side.items()
         )
         for side in split

@@ -83,7 +83,7 @@ def check_data(
     policy: Policy | None = None,
     source: str = "the table",
 ) -> list[DataCheck]:
-    """Check each assay of what `datasets.table.read_measurements` read.
+    """Check each assay of what `datasets.read_measurements` read.
 
     Parameters
     ----------

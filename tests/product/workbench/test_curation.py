@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from molmeta.cli.main import main
-from molmeta.datasets.table import read_measurements
+from molmeta.datasets.measurements import read_measurements
 from molmeta.tasks.assay import Assays
 from molmeta.workbench.curation import DataCheck, Finding, check_data
 
