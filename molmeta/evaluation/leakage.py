@@ -56,7 +56,7 @@ class Audit:
 def audit(split: Split, workers: int = 1) -> Audit:
     """Compare training, validation and test molecules, and those of each test assay.
 
-    Keys are those of `molmeta.identity`; Tanimoto's similarity is of ECFP4 (2048 bits).
+    Keys are those of `molecules.identity`; Tanimoto's similarity is of ECFP4 (2048 bits).
     """
     parts = {"test": split.test, "validation": split.validation, "training": split.train}
     smiles = sorted(set().union(*(part.smiles() for part in parts.values())))

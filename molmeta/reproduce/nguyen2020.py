@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from molmeta.device import resolve
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.evaluation import Results, cost, run_jobs
 from molmeta.files import write_atomic
-from molmeta.learners import COMPAT, Learner, MultiTaskByMolecule
+from molmeta.learners import COMPAT, MultiTaskByMolecule
 from molmeta.models import Episodes, from_pretrained
 from molmeta.registry import nearest
 from molmeta.reproduce.early_stopping import FineTuning
@@ -29,6 +29,25 @@ from molmeta.tasks import Assay, AssayEpisodes, at_random, large_enough
 from molmeta.training import compute_features, digest, rank, run_training, start_learner, world_size
 
 SELECT_BY = 96  # measurements of a validation task that are fine-tuned on
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model of a study: how it is trained, and where it is kept."""
+
+    kind: str
+    seed: int
+    study: Study
+    size: Size
+    compat: str
+    save_dir: Path
+    device: str
+    progress: bool | None
+
+    @property
+    def folder(self) -> Path:
+        """Of its model and its scores."""
+        return self.save_dir / f"{self.kind}-seed{self.seed}"
 
 
 def reproduce(
@@ -75,14 +94,14 @@ def reproduce(
     workers = 1 if world_size() > 1 else workers
     _check(study, methods)
     kinds = [name for name in TRAINED if name in methods]
-    jobs = [(kind, seed) for seed in range(size.model_seeds) for kind in kinds]
-    prepare(study, kinds, FOREST in methods)
     settings = (study, size, compat, save_dir, device, progress)
-    costs = run_jobs(_train_job, [(*job, *settings) for job in jobs], workers).costs
+    jobs = [Job(kind, seed, *settings) for seed in range(size.model_seeds) for kind in kinds]
+    prepare(study, kinds, FOREST in methods)
+    costs = run_jobs(_train, [(job,) for job in jobs], workers).costs
     if rank() > 0:
         return Results(pd.DataFrame(), costs)
-    scored = [*jobs, *([(FOREST, 0)] if FOREST in methods else [])]
-    parts = run_jobs(_score_job, [(*job, *settings[:-1]) for job in scored], workers)
+    scored = [*jobs, *([Job(FOREST, 0, *settings)] if FOREST in methods else [])]
+    parts = run_jobs(_score, [(job,) for job in scored], workers)
     return Results(parts.scores, costs)
 
 
@@ -110,32 +129,9 @@ def prepare(study: Study, kinds: Sequence[str], forest: bool) -> None:
             compute_features(method.encoder, tested)  # type: ignore[arg-type]
 
 
-def train(
-    kind: str,
-    seed: int,
-    study: Study,
-    size: Size,
-    compat: str,
-    save_dir: Path,
-    device: str = "auto",
-    progress: bool | None = None,
-) -> Learner:
-    """Train one model, or take it from its folder."""
-    build = _multi_task if kind == MULTI_TASK else _meta
-    return build(kind, seed, study, size, compat, save_dir, device, progress)
-
-
-def _meta(
-    kind: str,
-    seed: int,
-    study: Study,
-    size: Size,
-    compat: str,
-    save_dir: Path,
-    device: str,
-    progress: bool | None,
-) -> Learner:
-    one = experiment(kind, size, compat, seed, _fraction_active(study.train))
+def _meta(job: Job) -> None:
+    study = job.study
+    one = experiment(job.kind, job.size, job.compat, job.seed, _fraction_active(study.train))
     drawn = one.episodes
     assert isinstance(drawn, Episodes)
     kept, small = large_enough(study.train, drawn.support_sizes, drawn.query_size)
@@ -149,93 +145,81 @@ def _meta(
         drawn.support_sizes,
         drawn.query_size,
         drawn.meta_batch_size,
-        seed,
+        job.seed,
         draw_support=at_random,
     )
-    return run_training(
+    run_training(
         one,
-        start_learner(one, device),
+        start_learner(one, job.device),
         sampler,
-        lambda learner: selection_score(kind, learner, study.validation, SELECT_BY, compat),
+        lambda learner: selection_score(job.kind, learner, study.validation, SELECT_BY, job.compat),
         (digest(kept), digest(split.assay for split in study.validation)),
         [
             f"meta-trained on {len(kept)} assays, {len(small)} left out as too small; "
-            f"compat {compat}; seed {seed}",
+            f"compat {job.compat}; seed {job.seed}",
             f"selected by mean AUPRC of {len(study.validation)} validation assays, fine-tuned on "
             f"{SELECT_BY} measurements",
         ],
-        save_dir=save_dir / one.name,
-        progress=progress,
-    ).learner
+        save_dir=job.save_dir / one.name,
+        progress=job.progress,
+    )
 
 
-def _multi_task(
-    kind: str,
-    seed: int,
-    study: Study,
-    size: Size,
-    compat: str,
-    save_dir: Path,
-    device: str,
-    progress: bool | None,
-) -> Learner:
+def _multi_task(job: Job) -> None:
+    study, size = job.study, job.size
     smiles = frozenset().union(*(assay.molecules.smiles for assay in study.pretraining))
-    batches = MoleculeBatches.of(study.pretraining, smiles - study.held_out, size.batch, seed)
+    batches = MoleculeBatches.of(study.pretraining, smiles - study.held_out, size.batch, job.seed)
     held_out = MoleculeBatches.of(study.pretraining, study.held_out & smiles, size.batch)
-    one = experiment(kind, size, compat, seed, epoch=batches.epoch)
-    model = start_learner(one, device)
+    one = experiment(job.kind, size, job.compat, job.seed, epoch=batches.epoch)
+    model = start_learner(one, job.device)
     names = [assay.name for assay in study.pretraining]
-    with torch_seeded("for training", seed):
+    with torch_seeded("for training", job.seed):
         learner = MultiTaskByMolecule(model, model.encoder, names).to(model.device)  # type: ignore[arg-type]
-    return run_training(
+    run_training(
         one,
         learner,
         batches,  # type: ignore[arg-type]
         lambda learner: -held_out.loss(learner),  # type: ignore[arg-type]
         (digest(study.pretraining), sha256("\n".join(sorted(study.held_out)).encode()).hexdigest()),
         [
-            f"trained on {len(names)} assays at once; compat {compat}; seed {seed}",
+            f"trained on {len(names)} assays at once; compat {job.compat}; seed {job.seed}",
             f"selected by minus the loss on {len(held_out.molecules)} molecules held out",
         ],
-        save_dir=save_dir / one.name,
-        progress=progress,
-    ).learner
+        save_dir=job.save_dir / one.name,
+        progress=job.progress,
+    )
 
 
-def _train_job(
-    kind: str,
-    seed: int,
-    study: Study,
-    size: Size,
-    compat: str,
-    save_dir: Path,
-    device: str,
-    progress: bool | None,
-) -> Results:
-    train(kind, seed, study, size, compat, save_dir, device, progress)
+def _train(job: Job) -> Results:
+    """Train a model, or find it trained; what it took."""
+    build = _multi_task if job.kind == MULTI_TASK else _meta
+    build(job)
     if rank() > 0:
         return Results(pd.DataFrame(), pd.DataFrame())
-    folder = save_dir / f"{kind}-seed{seed}"
-    return Results(pd.DataFrame(), cost(from_pretrained(folder), folder).assign(learner=kind))
+    took = cost(from_pretrained(job.folder), job.folder)
+    return Results(pd.DataFrame(), took.assign(learner=job.kind))
 
 
-def _score_job(
-    kind: str, seed: int, study: Study, size: Size, compat: str, save_dir: Path, device: str
-) -> Results:
+def _score(job: Job) -> Results:
+    """The scores of a model on every test assay; those that are kept are taken from there."""
+    study, size, compat = job.study, job.size, job.compat
     settings = FineTuning()
-    folder, where = save_dir / f"{kind}-seed{seed}", resolve(device)
-    if kind == FOREST:
+    folder, where = job.folder, resolve(job.device)
+    if job.kind == FOREST:
         methods, weights = forests(study.forest_blocks), ""
     else:
         model = from_pretrained(folder, where)
-        methods, weights = methods_of(kind, model.learner, compat, settings, seed), model.sha256
+        methods, weights = (
+            methods_of(job.kind, model.learner, compat, settings, job.seed),
+            model.sha256,
+        )
     depends: list[Any] = [asdict(settings), compat, weights, size.support_sizes, size.split_seeds]
     key = sha256(json.dumps(depends).encode()).hexdigest()[:12]
     parts = []
     for split in study.test:
         path = folder / f"scores-{key}" / f"{_digest(split)}.csv"
         if not path.exists():
-            found = score_all(methods, split, size.support_sizes, seed, size.split_seeds, where)
+            found = score_all(methods, split, size.support_sizes, job.seed, size.split_seeds, where)
             write_atomic(path, found.to_csv(index=False, lineterminator="\n").encode())
         parts.append(pd.read_csv(path, keep_default_na=False))
     return Results(pd.concat(parts, ignore_index=True), pd.DataFrame())

@@ -86,7 +86,7 @@ def experiment(
     Parameters
     ----------
     compat : str
-        `gsk2020`, or `corrected` (see `learners/nguyen2020.py`): a loss that is divided once needs
+        `gsk2020`, or `corrected` (see `learners/released_maml.py`): a loss that is divided once needs
         the step size that the released one amounts to; at the .05 of the paper the inner loop
         overshoots and meta-training diverges.
     positive_weight : float
