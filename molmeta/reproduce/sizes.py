@@ -86,9 +86,9 @@ def experiment(
     Parameters
     ----------
     compat : str
-        `gsk2020`, or `corrected` (see `learners/released_maml.py`): a loss that is divided once needs
-        the step size that the released one amounts to; at the .05 of the paper the inner loop
-        overshoots and meta-training diverges.
+        `gsk2020`, or `corrected` (see `learners/released_maml.py`): a loss that is divided once
+        needs the step size that the released one amounts to; at the .05 of the paper the inner
+        loop overshoots and meta-training diverges.
     positive_weight : float
         The release's weight of actives in training.
     epoch : int
