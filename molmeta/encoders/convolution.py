@@ -33,7 +33,7 @@ class Convolution(nn.Conv2d):
         norm and the pooling behind it are faster then.
         """
         weight = self.weight.clone(memory_format=torch.channels_last)
-        return F.conv2d(x, weight, padding=self.padding)  # type: ignore[arg-type]
+        return F.conv2d(x, weight, padding=self.padding)
 
 
 def norm_layer(norm: str, width: int) -> nn.Module:

@@ -95,7 +95,7 @@ class PreTrained(Embedded):
 
     def for_training(self, names: Sequence[str]) -> Learner:
         """All assays at once."""
-        return MultiTask(self, self.encoder, names)  # type: ignore[arg-type]
+        return MultiTask(self, self.encoder, names)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class MultiTaskByMolecule(MultiTask):
         nn.init.xavier_uniform_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
 
-    def meta_loss(self, episodes: Sequence[LabelledMolecules]) -> Tensor:  # type: ignore[override]
+    def meta_loss(self, episodes: Sequence[LabelledMolecules]) -> Tensor:
         """Over the labels of these parts of a batch; the mean over all parts is the batch's."""
         h = self.network(cat([part.x for part in episodes]))
         starts = accumulate((len(part.x) for part in episodes), initial=0)

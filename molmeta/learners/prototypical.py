@@ -83,7 +83,7 @@ class Prototypical(Learner):
         centre = c.mean(dim=1, keepdim=True)
         w = 2 * (c - centre)
         b = -(w.square() / 4 + w * centre).sum(dim=2)
-        outputs = torch.addmm(b.flatten(), x, w.flatten(0, 1).T)  # type: ignore[arg-type]
+        outputs = torch.addmm(b.flatten(), x, w.flatten(0, 1).T)
         return (self.log_scale.exp() * outputs).split(c.shape[1], dim=1)
 
 
