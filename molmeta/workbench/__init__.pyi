@@ -1,9 +1,5 @@
 from .adaptation import adapt_table as adapt_table
-from .comparison import NAMES as NAMES
-from .comparison import REFERENCE as REFERENCE
-from .comparison import Comparison as Comparison
-from .comparison import compare as compare
-from .curation import DataCheck as DataCheck
+from .cross_validation import compare as compare
 from .curation import check_data as check_data
 from .doctor import examine as examine
 from .doctor import summary as summary
@@ -13,10 +9,8 @@ from .estimators import FewShotRegressor as FewShotRegressor
 from .explanations import atom_contributions as atom_contributions
 from .explanations import draw_molecule as draw_molecule
 from .explanations import influences as influences
-from .explanations import similar_assays as similar_assays
 from .suggestion import STRATEGIES as STRATEGIES
 from .suggestion import suggest as suggest
-from .trust import CONFIDENCE as CONFIDENCE
 from .trust import Trusted as Trusted
 from .trust import log_odds as log_odds
 from .verbs import compare_table as compare_table

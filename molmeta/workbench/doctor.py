@@ -13,20 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from molmeta.errors import MolmetaError
+from molmeta.workbench.requirements import Need, installed, needs, release
 
 PATIENCE = 120  # seconds that an import or the self-test may take, on a busy machine
-ASSAY = "CHEMBL1862_Ki"  # ABL1: a test assay that the shipped model ranks well
-SUPPORT, QUERY = 16, 64  # molecules that the self-test adapts to, and ranks
-LEAST_AUC = 0.7  # of the self-test's ranking; it has 0.9
 NEIGHBOURS = (  # compiled for one torch; molmeta needs none of them
     *("torchvision", "pyg-lib", "torch-scatter", "torch-sparse", "torch-cluster"),
     "torch-spline-conv",
@@ -42,9 +37,6 @@ from rdkit import Chem, DataStructs
 bits = Chem.RDKFingerprint(Chem.MolFromSmiles("CCO"))
 DataStructs.ConvertToNumpyArray(bits, numpy.zeros(0, numpy.int8))
 """
-REQUIREMENT = re.compile(
-    r"""(?P<name>[\w.-]+)(\[.*\])?(>=(?P<least>[\w.]+))?(;\ extra\ ==\ '(?P<extra>[\w-]+)')?"""
-)
 ERROR = re.compile(r"^[\w.]*(?:Error|Exception)\b.*", re.MULTILINE)
 
 
@@ -60,18 +52,6 @@ class Finding:
     def __str__(self) -> str:
         line = f"{self.name:<22}{self.text}"
         return f"{line}\n  PROBLEM: {self.matters}\n  DO: {self.fix}" if self.fix else line
-
-
-@dataclass(frozen=True)
-class Need:
-    """A package that molmeta needs: at least of which version, and for which extra."""
-
-    name: str
-    least: str
-    extra: str
-
-    def __str__(self) -> str:
-        return f'"{self.name}>={self.least}"' if self.least else self.name
 
 
 class Outcome(NamedTuple):
@@ -106,32 +86,6 @@ def machine() -> Iterator[Finding]:
     """Python and the platform."""
     where = f"({sys.executable}) on {platform.platform()}"
     yield Finding("Python", f"{platform.python_version()} {where}")
-
-
-def installed(name: str) -> str | None:
-    """Version of a distribution, or None."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def release(version: str) -> tuple[int, ...]:
-    """The numbers of a release: 2.6.0+cpu is (2, 6)."""
-    found = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, re.sub(r"(\.0+)+$", "", found.group()).split("."))) if found else ()
-
-
-def needs() -> list[Need]:
-    """What molmeta requires, then what its extras do; a package of several is of the smallest."""
-    texts = (metadata.requires("molmeta") if installed("molmeta") else None) or ()
-    found = (REQUIREMENT.fullmatch(text) for text in texts)
-    every = [Need(one["name"], one["least"] or "", one["extra"] or "") for one in found if one]
-    sizes = {**Counter(need.extra for need in every), "": 0}
-    first: dict[str, Need] = {}
-    for need in sorted(every, key=lambda need: (sizes[need.extra], need.extra)):
-        first.setdefault(need.name, need)
-    return list(first.values())
 
 
 def packages() -> Iterator[Finding]:
@@ -285,7 +239,7 @@ def misfit(name: str, version: str, error: str) -> Finding:
 def tested() -> Iterator[Finding]:
     """The self-test, in a process of its own."""
     start = time.monotonic()
-    outcome = apart("from molmeta.workbench.doctor import self_test; print(self_test())")
+    outcome = apart("from molmeta.workbench.self_test import self_test; print(self_test())")
     if outcome.error:
         why = "molmeta does not work here"
         fix = "solve the other problems first; if there is none, report this output"
@@ -293,32 +247,3 @@ def tested() -> Iterator[Finding]:
     else:
         seconds = time.monotonic() - start
         yield Finding("self-test", f"passed in {seconds:.0f} s: {outcome.printed}")
-
-
-def self_test() -> str:
-    """Adapt the shipped model to 16 molecules of an assay and rank 64 others; the result in a line.
-
-    Raises
-    ------
-    MolmetaError
-        A score is not finite, or the ranking is little better than chance.
-    """
-    import numpy as np
-
-    from molmeta.datasets import load_embedded
-    from molmeta.device import resolve
-    from molmeta.metrics import roc_auc
-    from molmeta.models import from_pretrained
-    from molmeta.seeds import generator
-
-    whole = load_embedded()[ASSAY].binarise()
-    few = whole.take(generator("doctor").permutation(len(whole))[: SUPPORT + QUERY])
-    model = from_pretrained(device=resolve())
-    query = few.take(np.arange(SUPPORT, len(few)))
-    scores = model.adapt(few.take(np.arange(SUPPORT))).predict(query.molecules)
-    if not np.isfinite(scores).all():
-        raise MolmetaError("the shipped model gave scores that are not finite")
-    auc = roc_auc(query.active, scores)
-    if auc < LEAST_AUC:
-        raise MolmetaError(f"the shipped model ranks {ASSAY} with ROC-AUC {auc:.2f}, not 0.9")
-    return f"{SUPPORT} molecules of {ASSAY} learned, {QUERY} ranked, ROC-AUC {auc:.2f}"

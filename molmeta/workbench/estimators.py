@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -17,11 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from molmeta.datasets import Table, table_from_rows
 from molmeta.device import resolve
-from molmeta.errors import MolmetaError, OneClassSupport
+from molmeta.errors import MolmetaError
 from molmeta.featurizers import Standardised, Standardiser
 from molmeta.models import DEFAULT, BaseModel, from_pretrained
 from molmeta.tasks import Classification, Regression, Target
-from molmeta.workbench.inputs import column, listed, read_smiles, read_values, shown
+from molmeta.workbench.inputs import column, listed, read_labels, read_smiles, read_values
 from molmeta.workbench.trust import CONFIDENCE, Trusted
 
 ASSAY = "assay"
@@ -118,6 +118,16 @@ class _FewShot(BaseEstimator):
         bad = [f"row {i}: {row.reason}" for i, row in enumerate(rows) if row.mol is None]
         return self.trusted_.outputs(*_molecules(rows, good)), bad, good
 
+    def _of_each(self, X: Any, what: str, told: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """What is told by the outputs, of each row; NaN, with a warning, where there are none."""
+        outputs, bad, good = self._outputs(X)
+        if bad:
+            warnings.warn(f"no {what} for {listed(bad)}", stacklevel=3)
+        found = told(outputs)
+        out = np.full((len(bad) + len(good), *found.shape[1:]), np.nan)
+        out[good] = found
+        return out
+
     def _read(self, X: Any) -> tuple[list[_Row], np.ndarray]:
         check_is_fitted(self)
         one = Standardiser(self.trusted_.adapted.base.experiment.model.policy)
@@ -190,28 +200,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         OneClassSupport
             All labels are the same.
         """
-        texts, labels = read_smiles(X), column(y, "labels")
-        if pd.isna(labels).any():
-            missing = [f"row {i}" for i in np.flatnonzero(pd.isna(labels))]
-            raise MolmetaError(f"labels are missing: {listed(missing)}; leave these rows out")
-        try:
-            classes, codes = np.unique(labels, return_inverse=True)
-        except TypeError:
-            kinds = sorted({type(one).__name__ for one in labels})
-            raise MolmetaError(
-                f"labels are of several kinds ({', '.join(kinds)}); give texts, or numbers"
-            ) from None
-        if len(classes) == 1:
-            raise OneClassSupport(
-                f"all {len(labels)} labels are {shown(classes[0])}; measured molecules of another "
-                "class are needed to tell anything apart"
-            )
-        if len(classes) > 2:
-            raise MolmetaError(
-                f"there are {len(classes)} labels ({listed([shown(c) for c in classes])}); this is "
-                "for two: say what is active, or use FewShotRegressor for measured values"
-            )
-        self.classes_ = classes
+        texts = read_smiles(X)
+        self.classes_, codes = read_labels(y)
         zeros = np.zeros(len(codes), dtype=np.int64)
         return self._fit(texts, codes.astype(np.float64), zeros, Classification(2))
 
@@ -223,13 +213,12 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities of `classes_`, `[n, 2]`; NaN, with a warning, for what cannot be read."""
-        outputs, bad, good = self._outputs(X)
-        if bad:
-            warnings.warn(f"no prediction for {listed(bad)}", stacklevel=2)
-        out = np.full((len(bad) + len(good), 2), np.nan)
-        active = self.trusted_.probabilities(outputs)[:, 0]
-        out[good] = np.stack([1 - active, active], axis=1)
-        return out
+
+        def both(outputs: np.ndarray) -> np.ndarray:
+            active = self.trusted_.probabilities(outputs)[:, 0]
+            return np.stack([1 - active, active], axis=1)
+
+        return self._of_each(X, "prediction", both)
 
     def predict(self, X: Any) -> np.ndarray:
         """The more probable label of each row.
@@ -306,12 +295,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):
 
     def predict(self, X: Any) -> np.ndarray:
         """The expected value of each row, `[n]`; NaN, with a warning, for what cannot be read."""
-        outputs, bad, good = self._outputs(X)
-        if bad:
-            warnings.warn(f"no prediction for {listed(bad)}", stacklevel=2)
-        out = np.full(len(bad) + len(good), np.nan)
-        out[good] = outputs[:, 0]
-        return out
+        return self._of_each(X, "prediction", lambda outputs: outputs[:, 0])
 
     def predict_interval(self, X: Any, confidence: float | None = None) -> np.ndarray:
         """Lower and upper end, `[n, 2]`, that hold the value as often as the confidence says.
@@ -319,13 +303,12 @@ class FewShotRegressor(RegressorMixin, _FewShot):
         Infinite where there are too few measurements to promise it (n of them can up to
         n / (n + 1)); NaN for what cannot be read.
         """
-        outputs, bad, good = self._outputs(X)
-        if bad:
-            warnings.warn(f"no interval for {listed(bad)}", stacklevel=2)
-        half = self.trusted_.half_width(outputs, confidence or self.confidence)
-        out = np.full((len(bad) + len(good), 2), np.nan)
-        out[good] = np.stack([outputs[:, 0] - half, outputs[:, 0] + half], axis=1)
-        return out
+
+        def ends(outputs: np.ndarray) -> np.ndarray:
+            half = self.trusted_.half_width(outputs, confidence or self.confidence)
+            return np.stack([outputs[:, 0] - half, outputs[:, 0] + half], axis=1)
+
+        return self._of_each(X, "interval", ends)
 
 
 def _table(texts: Sequence[str], values: np.ndarray, censor: np.ndarray, base: BaseModel) -> Table:

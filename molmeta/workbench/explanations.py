@@ -16,6 +16,7 @@ from molmeta.models import AdaptedAssay, BaseModel
 from molmeta.molecules import Molecules, ecfp4_bits, read_mol
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Assays, Classification, exact, stratified
+from molmeta.workbench.trust import log_odds
 
 MEASURED = 128  # molecules of a known assay that are learned from
 GOOD, BAD = (0.35, 0.60, 0.95), (0.95, 0.45, 0.35)  # colours of what raises and lowers a score
@@ -24,8 +25,7 @@ GOOD, BAD = (0.35, 0.60, 0.95), (0.95, 0.45, 0.35)  # colours of what raises and
 def raw_score(adapted: AdaptedAssay, molecules: Molecules) -> np.ndarray:
     """The log-odds of active, or the value: what parts can be added up in, `[n]`."""
     outputs = adapted.outputs(molecules)
-    binary = isinstance(adapted.target, Classification)
-    return outputs[:, 1] - outputs[:, 0] if binary else outputs[:, 0]
+    return log_odds(outputs) if isinstance(adapted.target, Classification) else outputs[:, 0]
 
 
 def influences(base: BaseModel, assay: Assay, molecules: Molecules) -> np.ndarray:

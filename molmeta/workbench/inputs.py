@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from rdkit import Chem
 
 from molmeta.datasets import RELATIONS, parse_relations
-from molmeta.errors import MolmetaError
+from molmeta.errors import MolmetaError, OneClassSupport
 
 SHOWN = 5  # bad rows that a message names
 
@@ -64,6 +65,40 @@ def _odd(item: Any) -> bool:
     return missing or isinstance(item, Chem.Mol)
 
 
+def read_labels(y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """The two labels, sorted, and for each row 0 or 1: which of them it has.
+
+    Raises
+    ------
+    MolmetaError
+        Labels are missing, of several types, or of more than two kinds.
+    OneClassSupport
+        All are the same.
+    """
+    labels = column(y, "labels")
+    if pd.isna(labels).any():
+        missing = [f"row {i}" for i in np.flatnonzero(pd.isna(labels))]
+        raise MolmetaError(f"labels are missing: {listed(missing)}; leave these rows out")
+    try:
+        classes, codes = np.unique(labels, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(one).__name__ for one in labels})
+        raise MolmetaError(
+            f"labels are of several kinds ({', '.join(kinds)}); give texts, or numbers"
+        ) from None
+    if len(classes) == 1:
+        raise OneClassSupport(
+            f"all {len(labels)} labels are {shown(classes[0])}; measured molecules of another "
+            "class are needed to tell anything apart"
+        )
+    if len(classes) > 2:
+        raise MolmetaError(
+            f"there are {len(classes)} labels ({listed([shown(c) for c in classes])}); this is "
+            "for two: say what is active, or use FewShotRegressor for measured values"
+        )
+    return classes, codes
+
+
 def read_values(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers `[n]`, and −1, 0 or 1 for upper bounds, exact values and lower bounds.
 
@@ -89,3 +124,8 @@ def listed(items: Sequence[str]) -> str:
     """The first few, and how many more there are."""
     more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
     return "; ".join(items[:SHOWN]) + more
+
+
+def shortened(smiles: str, most: int) -> str:
+    """A SMILES for a sentence: its first characters."""
+    return smiles if len(smiles) <= most else smiles[:most] + "…"

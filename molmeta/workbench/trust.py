@@ -61,12 +61,12 @@ def log_odds(outputs: np.ndarray) -> np.ndarray:
     return outputs[:, 1] - outputs[:, 0]
 
 
-def out_of_fold(base: BaseModel, assay: Assay, folds: int = FOLDS) -> np.ndarray:
+def out_of_fold(base: BaseModel, assay: Assay) -> np.ndarray:
     """Outputs `[n, width]` for each labelled molecule, from a model that did not see its label.
 
     Folds have equal shares of the classes, and depend on the molecules, not on their order.
     """
-    fold = fold_of_each(assay, folds)
+    fold = fold_of_each(assay, FOLDS)
     outputs = np.empty((len(assay), assay.target.width))
     for k in range(fold.max() + 1):
         adapted = base.adapt(assay.take(np.flatnonzero(fold != k)))
@@ -94,13 +94,13 @@ class Trusted:
     adapted : AdaptedAssay
     domain : Domain
         Of its measured molecules.
-    calibration : Calibration, optional
+    calibration : Calibration or None
         Without it, probabilities are the learner's own.
     """
 
     adapted: AdaptedAssay
     domain: Domain
-    calibration: Calibration | None = None
+    calibration: Calibration | None
 
     @classmethod
     def of(cls, base: BaseModel, assay: Assay, *, calibrate: bool = True) -> Trusted:

@@ -19,7 +19,8 @@ from molmeta.molecules import Molecules
 from molmeta.screening import Ask, MoleculeReader
 from molmeta.screening.libraries import open_library
 from molmeta.tasks import Assay
-from molmeta.workbench.comparison import REPEATS, Comparison, compare, standard_models
+from molmeta.workbench.comparison import Comparison
+from molmeta.workbench.cross_validation import REPEATS, compare, standard_models
 from molmeta.workbench.curation import check_data
 from molmeta.workbench.report import LibraryRow, Wishes, render, write_page
 from molmeta.workbench.suggestion import suggest
@@ -54,7 +55,7 @@ def compare_table(
     device: str = "auto",
     **columns: Any,
 ) -> Comparison:
-    """`comparison.compare` on a table: the model, a probe, a Gaussian process and the forest."""
+    """`compare` on a table: the model, a probe on it, a Gaussian process and the forest."""
     base = from_pretrained(model_path, resolve(device))
     assay, _ = read_one(data_path, threshold, base.experiment.model.policy, **columns)
     return compare(assay, standard_models(base), repeats=repeats)

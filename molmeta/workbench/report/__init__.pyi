@@ -1,4 +1,4 @@
-from .contents import LibraryRow as LibraryRow
-from .contents import Wishes as Wishes
 from .contents import write_page as write_page
 from .page import render as render
+from .ranking import LibraryRow as LibraryRow
+from .ranking import Wishes as Wishes

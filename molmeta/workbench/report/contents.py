@@ -7,52 +7,20 @@ from collections.abc import Sequence
 from datetime import date
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
-import pandas as pd
 from rdkit import Chem
 
 from molmeta.datasets import load_embedded
 from molmeta.evaluation import known_molecules, pyplot
 from molmeta.metrics import Interval
 from molmeta.models import BaseModel
-from molmeta.molecules import Molecules
 from molmeta.tasks import Assay, Classification
-from molmeta.workbench.comparison import NAMES, REFERENCE, Comparison
-from molmeta.workbench.curation import DataCheck
-from molmeta.workbench.explanations import (
-    atom_contributions,
-    draw_molecule,
-    influences,
-    similar_assays,
-)
-from molmeta.workbench.report.page import Card, Cards, Cell, Column, Library, Page, Table, drawing
-from molmeta.workbench.suggestion import suggest
-from molmeta.workbench.trust import CONFIDENCE, Trusted
-
-LONG = 48  # characters of a SMILES in a sentence
-CELLS = 3  # of the library's own columns that are shown
-
-
-class LibraryRow(NamedTuple):
-    """A row of a library as it was read: its cells, and its molecule or why there is none."""
-
-    cells: Sequence[Any]
-    smiles: str
-    status: str
-    reason: str
-    mol: Any  # of RDKit, or None
-
-
-class Wishes(NamedTuple):
-    """How much of everything a report shows."""
-
-    top: int = 50
-    explained: int = 6
-    suggested: int = 8
-    strategy: str = "diverse"
-    similar: int = 8
+from molmeta.workbench.comparison import MORE, NAMES, REFERENCE, Comparison
+from molmeta.workbench.explanations import similar_assays
+from molmeta.workbench.findings import DataCheck
+from molmeta.workbench.report.page import Page, Table, drawing
+from molmeta.workbench.report.ranking import LibraryRow, Wishes, ranked_library
+from molmeta.workbench.trust import Trusted
 
 
 def write_page(
@@ -86,7 +54,7 @@ def write_page(
     if binary:
         learned += f" ({int(assay.active.sum())} active)"
     verdict = comparison.recommendation() if comparison else "Models were not compared."
-    ranked = _library(trusted, base, assay, measured, *library, wishes) if library else None
+    ranked = ranked_library(trusted, base, assay, measured, *library, wishes) if library else None
     return Page(
         title=f"Assay {assay.name}",
         subtitle=f"{learned}; model {base.experiment.name}, {date.today():%d %B %Y}",
@@ -104,21 +72,14 @@ def write_page(
 
 
 def _tables(comparison: Comparison) -> list[Table]:
-    table, out = comparison.summary(), []
-    for split in dict.fromkeys(table["split"]):
-        part = table[table["split"] == split]
-        names = list(dict.fromkeys(part["metric"]))
-        columns = ["model", *(c for m in names for c in (NAMES[m], "− forest [95 %]"))]
-        rows = []
-        for name in dict.fromkeys(part["learner"]):
-            found = part[part["learner"] == name].set_index("metric").loc[names]
-            cells = [str(name)]
-            for row in found.to_dict("records"):
-                gain = Interval(row["difference"], row["low"], row["high"])
-                cells += [f"{row['mean']:.3f}", "–" if name == REFERENCE else str(gain)]
-            rows.append(cells)
-        out.append(Table(f"Cross-validation, {split} folds:", columns, rows))
-    return out
+    return [
+        Table(
+            f"Cross-validation, {split} folds:",
+            ["model", *(head for name in metrics for head in (name, "− forest [95 %]"))],
+            rows,
+        )
+        for split, metrics, rows in comparison.tables()
+    ]
 
 
 def _more(comparison: Comparison) -> list[str]:
@@ -126,9 +87,8 @@ def _more(comparison: Comparison) -> list[str]:
     for name in dict.fromkeys(comparison.curve["learner"]):
         gain = comparison.gain_of_more(name)
         if gain is not None:
-            lines.append(
-                f"16 more measurements would move {name} by {gain} ({NAMES[comparison.metric]})."
-            )
+            told = f"would move {name} by {gain} ({NAMES[comparison.metric]})"
+            lines.append(f"{MORE} more measurements {told}.")
     return lines
 
 
@@ -150,138 +110,6 @@ def _curve_svg(comparison: Comparison) -> str:
     plt.close(figure)
     found = text.getvalue()
     return found[found.index("<svg") :]
-
-
-def _library(
-    trusted: Trusted,
-    base: BaseModel,
-    assay: Assay,
-    known: Sequence[Chem.Mol],
-    header: list[str],
-    rows: Sequence[LibraryRow],
-    wishes: Wishes,
-) -> Library:
-    good = [row for row in rows if row.mol is not None]
-    mols = [row.mol for row in good]
-    found = trusted.assess([row.smiles for row in good], mols)
-    main = "score" if "score" in found else "value"
-    order = np.argsort(-found[main].to_numpy(), kind="stable") if len(found) else np.array([], int)
-    measured = {Chem.MolToSmiles(mol) for mol in known}
-    again = sum(row.smiles in measured for row in good)
-    bad = pd.Series([row.status for row in rows if row.mol is None], dtype=object).value_counts()
-    told = ", ".join(f"{n} {status}" for status, n in bad.items())
-    summary = (
-        f"{len(rows)} rows, {len(good)} ranked" + (f" ({told})" if told else "") + f"; the best "
-        f"{min(wishes.top, len(good))} are shown. {again} of them are among the measured molecules."
-    )
-    if len(found):
-        inside = 100 * float(found["inside"].mean())
-        summary += f" {inside:.0f} % are inside the domain of what was measured."
-    top = order[: wishes.top]
-    shown = [i for i, name in enumerate(header) if name.lower() != "smiles"][:CELLS]
-    return Library(
-        summary,
-        _columns(main, [header[i] for i in shown]),
-        [
-            _row(rank, good[i], found.iloc[i], [good[i].cells[k] for k in shown], measured)
-            for rank, i in enumerate(top, start=1)
-        ],
-        _explained(trusted, base, assay, [good[i] for i in top[: wishes.explained]], shown),
-        _suggested(good, found[main].to_numpy(), known, wishes, shown),
-    )
-
-
-def _columns(main: str, own: Sequence[str]) -> list[Column]:
-    value = ["score", "probability", "range", "decision"] if main == "score" else ["value", "range"]
-    sure = f"interval ({100 * CONFIDENCE:.0f} %)" if main == "value" else "from – to"
-    names = [sure if name == "range" else name for name in value]
-    last = ("similarity", "scaffold", "domain", "nearest measured", "SMILES")
-    return [
-        Column("rank"),
-        Column("structure", plain=True),
-        *(Column(name) for name in (*own, *names, *last)),
-    ]
-
-
-def _row(
-    rank: int, row: LibraryRow, found: pd.Series, own: Sequence[str], measured: set[str]
-) -> list[Cell]:
-    if "score" in found:
-        decision = {True: "active", False: "inactive", None: "open"}[found["active"]]
-        value = [
-            _number(found["score"]),
-            _number(found["probability"]),
-            Cell(f"{found['low']:.2f} – {found['high']:.2f}", "number", float(found["low"])),
-            Cell(decision),
-        ]
-    else:
-        value = [
-            _number(found["value"]),
-            Cell(f"{found['low']:.2f} – {found['high']:.2f}", "number", float(found["low"])),
-        ]
-    status = "measured" if row.smiles in measured else "new" if found["new_scaffold"] else "known"
-    return [
-        Cell(rank, "number", rank),
-        Cell(drawing(draw_molecule(row.mol, size=(150, 110)))),
-        *(Cell(text) for text in own),
-        *value,
-        _number(found["similarity"]),
-        Cell(status),
-        Cell("inside" if found["inside"] else "outside"),
-        Cell(found["nearest"], "smiles"),
-        Cell(row.smiles, "smiles"),
-    ]
-
-
-def _number(value: float) -> Cell:
-    return Cell(f"{value:.3f}", "number", float(value))
-
-
-def _explained(
-    trusted: Trusted,
-    base: BaseModel,
-    assay: Assay,
-    rows: Sequence[LibraryRow],
-    shown: Sequence[int],
-) -> list[Card]:
-    if not rows:
-        return []
-    readable = base.readable(assay)
-    molecules = Molecules([row.smiles for row in rows], [row.mol for row in rows])
-    moved = influences(base, readable, molecules)
-    cards = []
-    for row, own in zip(rows, moved, strict=True):
-        weights = atom_contributions(trusted.adapted, row.mol)
-        order = np.argsort(-np.abs(np.nan_to_num(own)), kind="stable")[:4]
-        lines = [
-            f"{own[i]:+.2f}: {_short(assay.molecules.smiles[i])} ({_label(assay, i)})"
-            for i in order
-        ]
-        image = drawing(draw_molecule(row.mol, weights, (300, 210)))
-        cards.append(Card(_name(row, shown), image, lines))
-    return cards
-
-
-def _suggested(
-    rows: Sequence[LibraryRow],
-    score: np.ndarray,
-    measured: Sequence[Chem.Mol],
-    wishes: Wishes,
-    shown: Sequence[int],
-) -> Cards | None:
-    if not wishes.suggested or not rows:
-        return None
-    mols = [row.mol for row in rows]
-    batch = suggest(mols, score, measured, wishes.suggested, strategy=wishes.strategy)
-    cards = [
-        Card(
-            _name(rows[one["position"]], shown),
-            drawing(draw_molecule(rows[one["position"]].mol)),
-            [f"{one['score']:.3f}, similarity to what is known {one['similarity']:.2f}"],
-        )
-        for one in batch.to_dict("records")
-    ]
-    return Cards(f"{len(cards)} molecules by the strategy “{wishes.strategy}”:", cards)
 
 
 def _similar(base: BaseModel, assay: Assay, most: int) -> Table | None:
@@ -332,18 +160,3 @@ def _card(base: BaseModel, model_path: Path | None) -> str:
         return path.read_text(encoding="utf-8")
     model = base.experiment.model
     return f"{base.experiment.name}: {model.learner}, on {model.encoder}"
-
-
-def _name(row: LibraryRow, shown: Sequence[int]) -> str:
-    return next((row.cells[k] for k in shown if row.cells[k]), _short(row.smiles))
-
-
-def _label(assay: Assay, i: int) -> str:
-    if isinstance(assay.target, Classification):
-        return "active" if assay.active[i] else "inactive"
-    sign = "" if assay.censor is None else {-1: "<", 0: "", 1: ">"}[int(assay.censor[i])]
-    return f"{sign}{assay.values[i]:g}"
-
-
-def _short(smiles: str) -> str:
-    return smiles if len(smiles) <= LONG else smiles[:LONG] + "…"

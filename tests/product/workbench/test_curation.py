@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 from molmeta.cli.main import main
 from molmeta.datasets.measurements import read_measurements
 from molmeta.tasks.assay import Assays
-from molmeta.workbench.curation import DataCheck, Finding, check_data
+from molmeta.workbench.curation import check_data
+from molmeta.workbench.findings import DataCheck, Finding
 
 
 @pytest.fixture(scope="module")

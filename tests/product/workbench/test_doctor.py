@@ -15,7 +15,9 @@ from product_commands import python
 from molmeta.errors import MolmetaError
 from molmeta.models.base import AdaptedAssay
 from molmeta.workbench import doctor
-from molmeta.workbench.doctor import Finding, Need
+from molmeta.workbench.doctor import Finding
+from molmeta.workbench.requirements import REQUIREMENT, Need, needs, release
+from molmeta.workbench.self_test import self_test
 
 NO_NETWORK = """
 import socket
@@ -129,14 +131,14 @@ def test_old_and_missing_packages(tmp_path, monkeypatch):
 
 
 def test_a_package_is_of_its_smallest_extra():
-    extras = {need.name: need.extra for need in doctor.needs()}
+    extras = {need.name: need.extra for need in needs()}
     assert extras["torch"] == "" and extras["pyarrow"] == "parquet" and extras["ruff"] == "dev"
 
 
 def test_every_requirement_is_read_as_packaging_reads_it():
     texts = metadata.requires("molmeta") or []
     for text, oracle in zip(texts, map(Requirement, texts), strict=True):
-        found = doctor.REQUIREMENT.fullmatch(text)
+        found = REQUIREMENT.fullmatch(text)
         assert found, text
         assert found["name"] == oracle.name
         assert f">={found['least']}" == str(oracle.specifier)
@@ -147,8 +149,8 @@ def test_releases_are_ordered_as_packaging_orders_them():
     versions = ["1.9", "1.10", "2", "2.0.0", "2.6.0", "2.13.0", "2022.9.5", "2024.09.1", "10.0.1"]
     for a in versions:
         for b in versions:
-            assert (doctor.release(a) < doctor.release(b)) == (Version(a) < Version(b)), (a, b)
-    assert doctor.release("2.6.0+cpu") == doctor.release("2.6")
+            assert (release(a) < release(b)) == (Version(a) < Version(b)), (a, b)
+    assert release("2.6.0+cpu") == release("2.6")
 
 
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch):
@@ -167,4 +169,4 @@ def test_a_model_that_ranks_badly_fails_the_self_test(monkeypatch, broken, messa
     predict = AdaptedAssay.predict
     monkeypatch.setattr(AdaptedAssay, "predict", lambda *args: broken * predict(*args))
     with pytest.raises(MolmetaError, match=message):
-        doctor.self_test()
+        self_test()

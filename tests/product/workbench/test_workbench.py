@@ -19,7 +19,8 @@ from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffolds
 from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.tasks.targets import Classification, Regression
-from molmeta.workbench.comparison import Comparison, compare, linear_probe_of, standard_models
+from molmeta.workbench.comparison import Comparison
+from molmeta.workbench.cross_validation import compare, linear_probe_of, standard_models
 from molmeta.workbench.explanations import (
     atom_contributions,
     draw_molecule,
@@ -77,10 +78,10 @@ class TestCompare:
         assert (counts.nunique(axis=1) == 1).all()  # the same folds for all
 
     def test_scaffold_folds_share_no_scaffold(self, binary):
-        from molmeta.workbench.comparison import SCAFFOLD, _folds
+        from molmeta.workbench.cross_validation import SCAFFOLD, _folds
 
         kinds = np.array(scaffolds(binary.molecules.smiles))
-        fold = _folds(binary, SCAFFOLD, list(kinds), 0, 0)
+        fold = _folds(binary, SCAFFOLD, list(kinds), 0)
         assert set(fold) == {0, 1, 2, 3}
         for kind in set(kinds):
             assert len(set(fold[kinds == kind])) == 1
