@@ -13,7 +13,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     "encoder": {
         "gin": "molmeta.encoders.gin:GIN",
         "ggnn": "molmeta.encoders.ggnn:GGNN",
-        "fingerprint": "molmeta.encoders.fingerprint:FingerprintNetwork",
+        "fingerprint": "molmeta.encoders.fingerprint_network:FingerprintNetwork",
         "weighted_fingerprint": "molmeta.encoders.weighted_fingerprint:WeightedFingerprint",
         "features": "molmeta.encoders.features:Features",
         "features_with_prior": "molmeta.encoders.features_with_prior:FeaturesWithPrior",
@@ -23,8 +23,8 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "conv4": "molmeta.encoders.conv4:Conv4",
         "residual": "molmeta.encoders.residual:Residual",
         "pixels": "molmeta.encoders.pixels:Pixels",
-        "hyper_conv4": "molmeta.encoders.hypernetwork:HyperConv4",
-        "hyper_gin": "molmeta.encoders.hypernetwork:HyperGIN",
+        "hyper_conv4": "molmeta.encoders.static_hypernetwork:HyperConv4",
+        "hyper_gin": "molmeta.encoders.static_hypernetwork:HyperGIN",
     },
     "learner": {
         "siamese": "molmeta.learners.siamese:siamese",

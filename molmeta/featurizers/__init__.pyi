@@ -1,4 +1,11 @@
+from .atoms75 import Atoms75 as Atoms75
+from .descriptors import Descriptors as Descriptors
+from .fingerprint import Fingerprint as Fingerprint
+from .graph import GraphFeaturizer as GraphFeaturizer
 from .standardisation import Policy as Policy
 from .standardisation import Standardised as Standardised
 from .standardisation import Standardiser as Standardiser
 from .standardisation import standardise as standardise
+from .text import Hashing as Hashing
+from .text import MiniLM as MiniLM
+from .weisfeiler_lehman import WeisfeilerLehman as WeisfeilerLehman

@@ -39,7 +39,7 @@ class HyperNetwork(Learner):
     --------------------------
     The paper has no few-shot form and gives no few-shot result: this is ours. LayerNorm keeps a
     generated layer on scale. (The paper's own static form, one embedding a layer, is an encoder:
-    `molmeta.encoders.hypernetwork`.)
+    `molmeta.encoders.static_hypernetwork`.)
 
     Parameters
     ----------

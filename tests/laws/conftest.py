@@ -19,7 +19,7 @@ from molmeta.encoders.base import Encoder
 from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.features import Features
 from molmeta.encoders.features_with_prior import FeaturesWithPrior
-from molmeta.encoders.fingerprint import FingerprintNetwork
+from molmeta.encoders.fingerprint_network import FingerprintNetwork
 from molmeta.encoders.ggnn import GGNN
 from molmeta.encoders.gin import GIN
 from molmeta.learners.base import Embedded, Learner

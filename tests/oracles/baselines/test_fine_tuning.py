@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from molmeta.baselines.fine_tuning import FineTuning, fine_tune_all, fine_tune_top, linear_probe
-from molmeta.encoders.fingerprint import FingerprintNetwork
+from molmeta.encoders.fingerprint_network import FingerprintNetwork
 from molmeta.learners.base import Embedded
 from molmeta.learners.descent import adam_steps
 from molmeta.learners.multi_task import MultiTask

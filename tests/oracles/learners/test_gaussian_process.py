@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from molmeta.encoders.features import Features
 from molmeta.encoders.features_with_prior import FeaturesWithPrior
-from molmeta.encoders.fingerprint import FingerprintNetwork
+from molmeta.encoders.fingerprint_network import FingerprintNetwork
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.deep_kernel import DeepKernel

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from molmeta.encoders.gin import GIN
-from molmeta.encoders.hypernetwork import HyperGIN
+from molmeta.encoders.static_hypernetwork import HyperGIN
 from molmeta.molecules.blocks import ATOM_SIZES, BOND_SIZES, Graphs, one_hot
 from molmeta.molecules.molecules import Molecules
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from molmeta.encoders.fingerprint import FingerprintNetwork
+from molmeta.encoders.fingerprint_network import FingerprintNetwork
 from molmeta.errors import CheckpointError
 from molmeta.learners.base import Learner
 from molmeta.learners.maml import anil

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from molmeta.encoders.gin import GIN
-from molmeta.encoders.hypernetwork import HyperGIN
+from molmeta.encoders.static_hypernetwork import HyperGIN
 from molmeta.errors import ConfigError
 from molmeta.molecules.molecules import Molecules
 

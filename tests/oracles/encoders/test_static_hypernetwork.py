@@ -12,7 +12,7 @@ from torch.func import functional_call
 from molmeta.encoders.base import Encoder
 from molmeta.encoders.conv4 import Conv4
 from molmeta.encoders.gin import GIN
-from molmeta.encoders.hypernetwork import (
+from molmeta.encoders.static_hypernetwork import (
     GeneratedConvolution,
     GeneratedLinear,
     HyperConv4,
