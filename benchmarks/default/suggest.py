@@ -10,27 +10,22 @@ kept third is ranked afterwards.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from held_out import joined_split
+from looks import arguments, write
 
 from molmeta.errors import TooFewMeasurements
-from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval, delta_auprc
 from molmeta.models import BaseModel, from_pretrained
 from molmeta.molecules import read_mol, scaffold
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, stratified
-from molmeta.training import environment_json
 from molmeta.workbench import STRATEGIES, suggest
 
-RESULTS = Path(__file__).parents[1] / "results"
-SUFFIX = {"test": "", "validation": "-validation"}
 FIRST, BATCH, DRAWS = 16, 16, 5
 CHANCE = "by chance"
 WHAT = {
@@ -42,10 +37,7 @@ WHAT = {
 
 def main() -> None:
     """Try every assay, write the table and the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-path", type=Path, required=True)
-    parser.add_argument("--part", default="test", choices=("validation", "test"))
-    args = parser.parse_args()
+    args = arguments(__doc__)
     torch.set_num_threads(1)
     base, test = from_pretrained(), getattr(joined_split(args.data_path), args.part)
     rows = [
@@ -55,12 +47,7 @@ def main() -> None:
         for strategy, what, value in one_round(base, assay, draw)
     ]
     table = pd.DataFrame(rows)
-    path = RESULTS / f"default-suggest{SUFFIX[args.part]}.csv"
-    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, args, path).encode())
-    environment = path.with_name(f"{path.stem}.environment.json")
-    write_atomic(environment, environment_json().encode())
-    print(path.with_suffix(".md").read_text())
+    write("suggest", args, table, found(table))
 
 
 def one_round(base: BaseModel, assay: Assay, draw: int) -> Iterator[tuple[str, str, float]]:
@@ -93,14 +80,9 @@ def one_round(base: BaseModel, assay: Assay, draw: int) -> Iterator[tuple[str, s
         yield strategy, "delta_auprc", delta_auprc(assay.active[kept], ranked)
 
 
-def page(table: pd.DataFrame, args: argparse.Namespace, path: Path) -> str:
+def found(table: pd.DataFrame) -> str:
     """Means over starts, then assays, and paired differences to chance."""
     lines = [
-        f"# {path.stem}",
-        "",
-        f"Made by `python benchmarks/default/suggest.py --data-path {args.data_path.name} "
-        f"--part {args.part}`.",
-        "",
         f"{table['assay'].nunique()} assays that the shipped model never saw, {DRAWS} starts each; "
         f"{FIRST} measured, {BATCH} more chosen. Mean over starts, then assays; in brackets the "
         "paired difference to a batch by chance with its 95 % bootstrap interval over assays.",

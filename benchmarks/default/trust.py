@@ -8,28 +8,23 @@ The shipped model on the 48 assays that it is judged on (see `held_out.py`): sup
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from held_out import joined_split
+from looks import arguments, write
 from sklearn.metrics import log_loss
 
 from molmeta.errors import TooFewMeasurements
-from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval, roc_auc
 from molmeta.models import BaseModel, from_pretrained
 from molmeta.molecules import read_mol
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification, stratified
-from molmeta.training import environment_json
 from molmeta.workbench import Domain, Trusted, log_odds
 
-RESULTS = Path(__file__).parents[1] / "results"
-SUFFIX = {"test": "", "validation": "-validation"}
 SIZES, DRAWS, ASKED = (16, 32, 64), 3, 400
 CONFIDENCES = (0.8, 0.9)
 OWN, VENN_ABERS = "learner's own", "Venn–Abers"
@@ -37,10 +32,7 @@ OWN, VENN_ABERS = "learner's own", "Venn–Abers"
 
 def main() -> None:
     """Ask every assay, write the table and the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-path", type=Path, required=True)
-    parser.add_argument("--part", default="test", choices=("validation", "test"))
-    args = parser.parse_args()
+    args = arguments(__doc__)
     torch.set_num_threads(1)
     base = from_pretrained()
     test = getattr(joined_split(args.data_path), args.part)
@@ -53,13 +45,7 @@ def main() -> None:
         for kind, what, value in ask(base, assay, size, draw, told)
     ]
     table = pd.DataFrame(rows)
-    pooled = reliability(pd.concat(told))
-    path = RESULTS / f"default-trust{SUFFIX[args.part]}.csv"
-    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table, pooled, args, path).encode())
-    environment = path.with_name(f"{path.stem}.environment.json")
-    write_atomic(environment, environment_json().encode())
-    print(path.with_suffix(".md").read_text())
+    write("trust", args, table, found(table, reliability(pd.concat(told))))
 
 
 def ask(
@@ -87,8 +73,8 @@ def ask(
             own = 1 / (1 + np.exp(-log_odds(outputs)))
             both = {OWN: own, VENN_ABERS: calibrated, "active": binary.active[rest]}
             told.append(pd.DataFrame(both).assign(size=size))
-        found = classes if isinstance(one.target, Classification) else values
-        for what, value in found(trusted, outputs, one.take(rest), inside):
+        judged = classes if isinstance(one.target, Classification) else values
+        for what, value in judged(trusted, outputs, one.take(rest), inside):
             yield kind, what, value
 
 
@@ -144,14 +130,9 @@ def reliability(told: pd.DataFrame) -> pd.DataFrame:
     return pd.Series(rows).unstack()
 
 
-def page(table: pd.DataFrame, pooled: pd.DataFrame, args: argparse.Namespace, path: Path) -> str:
+def found(table: pd.DataFrame, pooled: pd.DataFrame) -> str:
     """Means over supports, then assays, with intervals over assays."""
     lines = [
-        f"# {path.stem}",
-        "",
-        f"Made by `python benchmarks/default/trust.py --data-path {args.data_path.name} "
-        f"--part {args.part}`.",
-        "",
         f"The shipped model on {table['assay'].nunique()} assays that it never saw, {DRAWS} "
         "supports of each size, calibrated on the support alone; mean over supports, then "
         "assays, with its 95 % bootstrap interval over assays.",

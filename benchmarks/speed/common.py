@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import cycle, islice
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -55,17 +57,16 @@ def side_by_side(
     theirs: Callable[[int], float],
     target: float,
     *,
-    per: float = 1.0,
     unit: str = "s",
     rounds: int = 7,
 ) -> Row:
-    """Median CPU seconds (over `per`) of the two, called in turn with the round's number.
+    """Median CPU seconds of the two, called in turn with the round's number.
 
     `theirs` returns its CPU seconds, as it may run in a process of its own.
     """
     torch.set_num_threads(1)
     found = [(seconds(ours, number), theirs(number)) for number in range(rounds + 1)]
-    a, b = (median(column) / per for column in zip(*found[1:], strict=True))  # the first: warm-up
+    a, b = (median(column) for column in zip(*found[1:], strict=True))  # the first: warm-up
     return Row(goal, peer, a, b, b / a, target, unit)
 
 
@@ -75,11 +76,11 @@ def measured(function: Callable[[int], Any]) -> Callable[[int], float]:
 
 
 @cache
-def assays(count: int = 10, size: int = 300) -> list[Assay]:
-    """The first `size` molecules of some embedded assays, as views of one store with graphs."""
-    chosen = list(embedded_split().train.binarise().values())[:count]
-    starts = np.cumsum([0, *(min(size, len(assay)) for assay in chosen)])
-    store = Molecules([text for assay in chosen for text in assay.molecules[:size].smiles])
+def assays() -> list[Assay]:
+    """The first 300 molecules of ten embedded assays, as views of one store with graphs."""
+    chosen = list(embedded_split().train.binarise().values())[:10]
+    starts = np.cumsum([0, *(min(300, len(assay)) for assay in chosen)])
+    store = Molecules([text for assay in chosen for text in assay.molecules[:300].smiles])
     store.compute("graph")
     return [
         replace(assay, molecules=store[np.arange(a, b)], values=assay.values[: b - a])
@@ -88,9 +89,17 @@ def assays(count: int = 10, size: int = 300) -> list[Assay]:
 
 
 @cache
-def smiles(count: int = 2000) -> list[str]:
-    """Molecules of the embedded assays, as ChEMBL writes them."""
-    return [text for assay in assays() for text in assay.molecules.smiles][:count]
+def smiles() -> list[str]:
+    """2,000 molecules of the embedded assays, as ChEMBL writes them."""
+    return [text for assay in assays() for text in assay.molecules.smiles][:2000]
+
+
+def write_library(path: Path, rows: int) -> None:
+    """So many molecules of the embedded assays, again and again, as CSV."""
+    known = [text for assay in embedded_split().train.values() for text in assay.molecules.smiles]
+    with path.open("w") as file:
+        file.write("smiles\n")
+        file.writelines(f"{text}\n" for text in islice(cycle(known), rows))
 
 
 @cache

@@ -23,9 +23,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from common import adapted, assays, base_model
+from common import adapted, assays, base_model, write_library
 
-from molmeta.datasets import embedded_split
 from molmeta.screening import screen
 from molmeta.tasks import stratified
 
@@ -54,12 +53,9 @@ def seconds_for(what: str, n: int) -> float:
             base.adapt(assay)
         return time.process_time() - start
     rows, heads = (n, 1) if what == "molecules" else (10_000, n)
-    known = [text for assay in embedded_split().train.values() for text in assay.molecules.smiles]
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "library.csv")
-        with library.open("w") as file:
-            file.write("smiles\n")
-            file.writelines(f"{text}\n" for text in islice(cycle(known), rows))
+        write_library(library, rows)
         many = adapted(base, heads)
         start = time.process_time()
         screen(many, library, Path(folder, "scores.csv"), progress=False)

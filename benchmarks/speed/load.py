@@ -17,14 +17,12 @@ import sys
 import tempfile
 import threading
 import time
-from itertools import cycle, islice
 from pathlib import Path
 
 import pandas as pd
 import torch
-from common import adapted, base_model
+from common import adapted, base_model, write_library
 
-from molmeta.datasets import embedded_split
 from molmeta.files import write_atomic
 from molmeta.screening import screen
 from molmeta.training import environment_json
@@ -80,14 +78,10 @@ class Watch:
 def point(engine: str, rows: int, assays: int) -> None:
     """Print one line."""
     torch.set_num_threads(1)
-    known = [text for assay in embedded_split().train.values() for text in assay.molecules.smiles]
     many = adapted(base_model(), assays)
     with tempfile.TemporaryDirectory() as folder:
         library, output = Path(folder, "library.csv"), Path(folder, "scores.csv")
-        with library.open("w") as file:
-            file.write("smiles\n")
-            file.writelines(f"{text}\n" for text in islice(cycle(known), rows))
-        del known
+        write_library(library, rows)
         start = time.perf_counter()
         with Watch() as watch:
             screen(many, library, output, engine_name=engine, workers=WORKERS, progress=False)

@@ -41,7 +41,7 @@ def step(module: nn.Module, loss: Loss) -> Callable[[int], object]:
     return lambda number: torch.autograd.grad(loss(sampler.meta_batch(number)), weights)
 
 
-def maml_pair(precision: str = "float32") -> tuple[Learner, nn.Module, Loss]:
+def maml_pair(precision: str) -> tuple[Learner, nn.Module, Loss]:
     """MAML of one step by us, and its peer."""
     encoder, peer = encoders(precision)
     ours = maml(encoder, TARGET, inner_lr=INNER_LR, inner_steps=1)
@@ -49,7 +49,7 @@ def maml_pair(precision: str = "float32") -> tuple[Learner, nn.Module, Loss]:
     return ours, theirs, lambda tasks: maml_loss(theirs, tasks, INNER_LR)
 
 
-def anil_pair(precision: str = "float32") -> tuple[Learner, nn.Module, Loss]:
+def anil_pair(precision: str) -> tuple[Learner, nn.Module, Loss]:
     """ANIL of five steps; its peer encodes a task at a time."""
     encoder, peer = encoders(precision)
     ours = anil(encoder, TARGET, inner_lr=INNER_LR, inner_steps=5)
@@ -62,7 +62,7 @@ def anil_pair(precision: str = "float32") -> tuple[Learner, nn.Module, Loss]:
     return ours, nn.ModuleList([peer, head]), loss
 
 
-def prototypical_pair(precision: str = "float32") -> tuple[Learner, nn.Module, Loss]:
+def prototypical_pair(precision: str) -> tuple[Learner, nn.Module, Loss]:
     """Prototypical Networks; the peer encodes a task at a time."""
     encoder, peer = encoders(precision)
     ours = prototypical(encoder, TARGET)
@@ -88,7 +88,7 @@ GOALS = {"maml": (3.0, 6.0), "anil": (6.0, 15.0), "prototypical": (6.0, 15.0)}
 
 def differ(name: str) -> float:
     """How far a meta-gradient is from the peer's, relative to its largest entry, in float64."""
-    ours, theirs, loss = PAIRS[name]()
+    ours, theirs, loss = PAIRS[name]("float32")
     ours.double(), theirs.double()
     tasks = episodes().meta_batch(0)
     encoder = next(module for module in theirs.modules() if isinstance(module, PygGIN))

@@ -1,0 +1,37 @@
+"""What the looks at the shipped model share: whose assays are asked, and what is written."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from molmeta.files import write_atomic
+from molmeta.training import environment_json
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def arguments(about: str) -> argparse.Namespace:
+    """Where ChEMBL-22 is, and which part of the held-out assays is asked."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--data-path", type=Path, required=True)
+    parser.add_argument("--part", default="test", choices=("validation", "test"))
+    return parser.parse_args()
+
+
+def write(name: str, args: argparse.Namespace, table: pd.DataFrame, found: str) -> None:
+    """The table of a script as CSV, what was found as a page, and the environment."""
+    suffix = "" if args.part == "test" else f"-{args.part}"
+    path = RESULTS / f"default-{name}{suffix}.csv"
+    page = (
+        f"# {path.stem}\n\n"
+        f"Made by `python benchmarks/default/{name}.py --data-path {args.data_path.name} "
+        f"--part {args.part}`.\n\n{found}"
+    )
+    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
+    write_atomic(path.with_suffix(".md"), page.encode())
+    environment = path.with_name(f"{path.stem}.environment.json")
+    write_atomic(environment, environment_json().encode())
+    print(page)
