@@ -1,16 +1,15 @@
 from .assay_benchmark import audited as audited
-from .assay_benchmark import cost as cost
 from .assay_benchmark import prepared as prepared
 from .assay_benchmark import run_benchmark as run_benchmark
 from .assay_benchmark import run_benchmarks as run_benchmarks
-from .assay_benchmark import run_jobs as run_jobs
 from .demonstration import demo as demo
-from .image_benchmark import ImageProtocol as ImageProtocol
 from .image_benchmark import run_image_benchmark as run_image_benchmark
-from .image_benchmark import write_image_results as write_image_results
+from .image_results import write_image_results as write_image_results
+from .jobs import run_jobs as run_jobs
 from .leakage import audit as audit
 from .leakage import known_molecules as known_molecules
 from .plots import pyplot as pyplot
+from .protocol import ImageProtocol as ImageProtocol
 from .protocol import Protocol as Protocol
 from .protocol import benchmark as benchmark
 from .protocol import per_task as per_task
@@ -21,3 +20,4 @@ from .results import Results as Results
 from .results import costs_table as costs_table
 from .results import write_results as write_results
 from .results import write_tables as write_tables
+from .trained_models import cost as cost

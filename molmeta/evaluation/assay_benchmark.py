@@ -1,37 +1,26 @@
-"""Whole studies: train what must be trained, and score everything on the same episodes."""
+"""Whole benchmarks: train what must be trained, and score everything on the same episodes."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import torch
 
-from molmeta.errors import ConfigError, TooFewMeasurements
+from molmeta.errors import TooFewMeasurements
+from molmeta.evaluation.jobs import join, run_jobs
 from molmeta.evaluation.leakage import audit
 from molmeta.evaluation.protocol import Protocol, benchmark
 from molmeta.evaluation.results import REFERENCE, Results
+from molmeta.evaluation.trained_models import ALL, configured, cost, trained_model
 from molmeta.files import write_atomic
-from molmeta.learners import Learner
-from molmeta.models import (
-    BaseModel,
-    Experiment,
-    experiment_names,
-    from_pretrained,
-    load_experiment,
-    untrained,
-)
+from molmeta.models import BaseModel, experiment_names
 from molmeta.tasks import BLOCK, Assay, Assays, Split, attach_known_labels, evaluation_episode, fits
-from molmeta.training import compute_features, digest, meta_train
+from molmeta.training import compute_features, digest, feature_blocks
 
-ALL = "all"
 BEST_LOOK = "_best_look"
 
 
@@ -42,7 +31,6 @@ def run_benchmarks(
     save_dir: Path,
     *,
     workers: int = 2,
-    progress: bool | None = None,
 ) -> tuple[Results, str]:
     """`run_benchmark` on one split or several, and what each split shares, to be written beside it.
 
@@ -51,9 +39,7 @@ def run_benchmarks(
     parts, notes = [], []
     for number, split in enumerate(splits, start=1):
         folder = save_dir / f"split-{number}" if len(splits) > 1 else save_dir
-        parts.append(
-            run_benchmark(names, split, protocol, folder, workers=workers, progress=progress)
-        )
+        parts.append(run_benchmark(names, split, protocol, folder, workers=workers))
         notes.append(audited(split, folder, workers))
     return join(parts), "\n".join(notes)
 
@@ -75,7 +61,6 @@ def run_benchmark(
     save_dir: Path,
     *,
     workers: int = 2,
-    progress: bool | None = None,
 ) -> Results:
     """Train, and score on the test assays, once.
 
@@ -107,7 +92,7 @@ def run_benchmark(
     experiments = [configured(name, protocol) for name in names]  # wrong names, and supports that
     _check_sizes(tested, protocol)  # are too large, are refused before anything is computed
     learners = [one.model.build() for one in experiments]
-    if any(BLOCK in blocks(learner) for learner in learners):
+    if any(BLOCK in feature_blocks(learner) for learner in learners):
         attach_known_labels(
             known_assays(split, protocol),
             [assay.molecules for side in split for assay in side.values()],
@@ -116,7 +101,7 @@ def run_benchmark(
         read = split if one.trains and not Path(name).is_dir() else [tested]
         assays = [assay for side in read for assay in side.values()]
         compute_features(learner, assays, workers)
-    jobs = [(name, split, protocol, save_dir, progress, False) for name in names]
+    jobs = [(name, split, protocol, save_dir, False) for name in names]
     if protocol.best_look:
         jobs += [(*job[:-1], True) for job, one in zip(jobs, experiments, strict=True)
                  if one.trains]  # fmt: skip
@@ -146,11 +131,6 @@ def known_assays(split: Split, protocol: Protocol) -> list[Assay]:
     return [assay for side in sides for assay in side.values()]
 
 
-def blocks(learner: Learner) -> set[str]:
-    """Names of the feature blocks that a learner reads."""
-    return {name for module in learner.modules() for name in getattr(module, "blocks", ())}
-
-
 def _check_sizes(tested: Assays, protocol: Protocol) -> None:
     for size in protocol.support_sizes:
         large = [assay for assay in tested.values() if fits(assay, size)]
@@ -164,100 +144,13 @@ def _check_sizes(tested: Assays, protocol: Protocol) -> None:
             evaluation_episode(assay, size, 0, protocol.seed, draw_support=protocol.draw_support)
 
 
-def run_jobs(
-    function: Callable[..., Results], jobs: Sequence[tuple[Any, ...]], workers: int
-) -> Results:
-    """Call a function with each tuple of arguments, a thread a process, and join the results."""
-    if workers == 1:
-        parts = [function(*job) for job in jobs]
-    else:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, torch.set_num_threads, (1,)) as pool:
-            parts = [future.result() for future in [pool.submit(function, *job) for job in jobs]]
-    return join(parts)
-
-
-def join(parts: Sequence[Results]) -> Results:
-    """Results end to end."""
-    if not parts:
-        return Results(pd.DataFrame(), pd.DataFrame())
-    return Results(*(pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True)))
-
-
-def trained_model(
-    name: str,
-    split: Split,
-    save_dir: Path,
-    protocol: Protocol | None = None,
-    progress: bool | None = None,
-) -> BaseModel:
-    """The model behind a name: loaded from a folder, taken from an earlier run, or trained now."""
-    if Path(name).is_dir():
-        return from_pretrained(name)
-    experiment = configured(name, protocol or Protocol())
-    if not experiment.trains:
-        return untrained(experiment)
-    return meta_train(
-        experiment,
-        split.train,
-        split.validation,
-        save_dir=save_dir / experiment.name,
-        progress=progress,
-    )
-
-
-def configured(name: str, protocol: Protocol) -> Experiment:
-    """The experiment behind a name, with the target that the protocol has.
-
-    Raises
-    ------
-    ConfigError
-        There is none, or its learner does not predict values.
-    """
-    if Path(name).is_dir():
-        return from_pretrained(name).experiment
-    if not name.endswith(".toml") and name not in experiment_names():
-        raise ConfigError(
-            f"'{name}' is neither a model folder nor an experiment; experiments: "
-            + ", ".join(experiment_names())
-        )
-    experiment = load_experiment(name)
-    if not protocol.measured:
-        return experiment
-    model = replace(experiment.model, target={"kind": "regression"})
-    with torch.random.fork_rng(devices=[]):
-        targets = model.build().targets
-    if "regression" not in {target.kind for target in targets}:
-        raise ConfigError(f"'{name}' learns from classes alone; leave it out of a regression")
-    return replace(experiment, model=model)
-
-
-def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
-    """What a model took to train, its encoder included, by its folder; 0 where it has none."""
-    row: dict[str, Any] = {"learner": model.experiment.name, "steps": 0, "seconds": 0.0}
-    row["parameters"] = sum(p.numel() for p in model.learner.parameters())
-    if (folder / "history.csv").exists():
-        row["steps"] = int(pd.read_csv(folder / "history.csv")["step"].max())
-    for path in (folder / "environment.json", folder / "encoder" / "environment.json"):
-        if path.exists():
-            row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
-                "training_seconds", 0
-            )
-    return pd.DataFrame([row])
-
-
 def _train_and_score(
-    name: str,
-    split: Split,
-    protocol: Protocol,
-    save_dir: Path,
-    progress: bool | None,
-    best_look: bool,
+    name: str, split: Split, protocol: Protocol, save_dir: Path, best_look: bool
 ) -> Results:
     folder, learned = save_dir, split
     if best_look:
         folder, learned = save_dir / BEST_LOOK, split._replace(validation=split.test)
-    model = trained_model(name, learned, folder, protocol, progress)
+    model = trained_model(name, learned, folder, protocol)
     run = Path(name) if Path(name).is_dir() else folder / model.experiment.name
     scores, looks = _scores(model, split, protocol, folder / model.experiment.name)
     costs = cost(model, run)
@@ -277,7 +170,7 @@ def _scores(
     depend on but the code: their number is that of the looks.
     """
     assays = list(getattr(split, protocol.part).values())
-    labels = digest(known_assays(split, protocol)) if BLOCK in blocks(model.learner) else ""
+    labels = digest(known_assays(split, protocol)) if BLOCK in feature_blocks(model.learner) else ""
     depends = json.dumps(
         [asdict(protocol), asdict(model.experiment), model.sha256, labels], default=str
     )

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from molmeta.datasets import embedded_split, load_embedded
-from molmeta.evaluation.assay_benchmark import run_benchmark, trained_model
+from molmeta.evaluation.assay_benchmark import run_benchmark
+from molmeta.evaluation.plots import pyplot
 from molmeta.evaluation.protocol import Protocol
 from molmeta.evaluation.results import REFERENCE, write_results
+from molmeta.evaluation.trained_models import trained_model
 from molmeta.metrics import enrichment_factor, roc_auc
 from molmeta.models import save_assay
 from molmeta.molecules import Molecules
@@ -51,8 +53,7 @@ def demo(
         f"({', '.join(map(str, protocol.support_sizes))} measurements, {protocol.draws} draws) ..."
     )
     results = run_benchmark(learners, split, protocol, folder / "runs", workers=workers)
-    command = "molmeta demo"
-    say("\n" + write_results(results, folder / "results.csv", protocol, command))
+    say("\n" + write_results(results, folder / "results.csv", protocol, "molmeta demo"))
     _screen_shown(learners[0], split, folder, say)
     say(f"\n{time.monotonic() - start:.0f} s in all; everything is in {folder}/")
     return results.scores
@@ -121,11 +122,7 @@ def plot_enrichment(
     truth: np.ndarray, curves: dict[str, np.ndarray], title: str, folder: Path
 ) -> None:
     """Share of the actives found against share of the library measured, as `enrichment.png`."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    from matplotlib import pyplot as plt
-
+    plt = pyplot()
     screened = np.arange(1, len(truth) + 1) / len(truth)
     figure, axis = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     for name, score in curves.items():

@@ -45,14 +45,14 @@ def plot_learning_curves(scores: pd.DataFrame, reference: str, path: Path) -> No
     plt.close(figure)
 
 
-def plot_dominance(scores: pd.DataFrame, path: Path, metric: str = "delta_auprc") -> None:
+def plot_dominance(scores: pd.DataFrame, path: Path) -> None:
     """Learner by learner: on how many assays the row is ahead of the column, over all sizes.
 
     Bold where the 95 % paired interval over assays excludes 0. Learners stand in the order of
     their mean.
     """
     plt = pyplot()
-    table = per_task(scores, metric).groupby(level="task").mean()
+    table = per_task(scores, "delta_auprc").groupby(level="task").mean()
     table = table[table.mean().sort_values(ascending=False).index]
     n = len(table.columns)
     figure, axis = plt.subplots(figsize=(2.5 + 0.48 * n, 2 + 0.42 * n), layout="constrained")

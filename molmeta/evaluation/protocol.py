@@ -53,6 +53,33 @@ class Protocol:
         return balanced if self.balanced else stratified
 
 
+@dataclass(frozen=True)
+class ImageProtocol:
+    """How learners of images are judged.
+
+    Attributes
+    ----------
+    n_ways, shots : tuple of int
+        Classes of a task, and images of each to learn from.
+    query_shots, draws : int
+        Queries a class; tasks of each kind and split.
+    seed : int
+        Of the evaluation episodes.
+    part : str
+        `test`; or `validation`, to choose what is worth a look at the test classes.
+    full : bool
+        Convolutions of 64 channels and 40,000 steps, as published; else the experiments' own.
+    """
+
+    n_ways: tuple[int, ...] = (5, 20)
+    shots: tuple[int, ...] = (1, 5)
+    query_shots: int = 5
+    draws: int = 100
+    seed: int = 0
+    part: str = "test"
+    full: bool = False
+
+
 def benchmark(
     learners: Mapping[str, Learner],
     assays: Sequence[Assay],

@@ -1,4 +1,4 @@
-"""What a study writes: the tidy scores, a page to read, plots, and the environment."""
+"""What a benchmark writes: the tidy scores, a page to read, plots, and the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REFERENCE = "random_forest"
 
 
 class Results(NamedTuple):
-    """What a study found.
+    """What a benchmark found.
 
     Attributes
     ----------

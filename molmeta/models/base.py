@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.learners import Embedded, Learner, State
@@ -164,3 +164,10 @@ def encode_once(learner: Learner, x: Molecules) -> tuple[Learner, Molecules | Te
     if isinstance(learner, Embedded):
         return learner.learner, learner.encoder(x)
     return learner, x
+
+
+def encode_all(encoder: nn.Module, molecules: Molecules) -> Tensor:
+    """The vectors of a frozen encoder, chunk by chunk: `[n, dim]`."""
+    starts = range(0, len(molecules), CHUNK)
+    with torch.no_grad():
+        return torch.cat([encoder(molecules[start : start + CHUNK]) for start in starts])

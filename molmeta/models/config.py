@@ -134,13 +134,7 @@ class Experiment:
 
     @property
     def assay_episodes(self) -> Episodes:
-        """How tasks are drawn from assays.
-
-        Raises
-        ------
-        ConfigError
-            The experiment is for images.
-        """
+        """How tasks are drawn from assays; raises `ConfigError`, if it is for images."""
         if not isinstance(self.episodes, Episodes):
             raise ConfigError(
                 f"the experiment '{self.name}' is for images: its episodes have shots"
@@ -149,13 +143,7 @@ class Experiment:
 
     @property
     def image_episodes(self) -> Shots:
-        """How tasks are drawn from images.
-
-        Raises
-        ------
-        ConfigError
-            The experiment is for molecules.
-        """
+        """How tasks are drawn from images; raises `ConfigError`, if it is for molecules."""
         if not isinstance(self.episodes, Shots):
             raise ConfigError(
                 f"the experiment '{self.name}' is for molecules; one for images has shots in "
@@ -176,11 +164,13 @@ class Experiment:
         ConfigError
             A key is unknown or missing, or a value has the wrong type.
         """
-        model = dict(_table(spec, "model"))
-        model["policy"] = _fill(Policy, model.get("policy", {}), "model.policy")
+        model = spec.get("model")
+        if not isinstance(model, dict):
+            raise ConfigError("the configuration has no table [model]")
+        policy = _fill(Policy, model.get("policy", {}), "model.policy")
         episodes = spec.get("episodes", {})
         parts = {
-            "model": _fill(Model, model, "model"),
+            "model": _fill(Model, {**model, "policy": policy}, "model"),
             "episodes": _fill(Shots if "shots" in episodes else Episodes, episodes, "episodes"),
             "training": _fill(Training, spec.get("training", {}), "training"),
         }
@@ -222,12 +212,6 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
     with torch.random.fork_rng(devices=[]):
         experiment.model.build()  # wrong names and options are found here, before any work
     return experiment
-
-
-def _table(spec: dict[str, Any], key: str) -> dict[str, Any]:
-    if not isinstance(spec.get(key), dict):
-        raise ConfigError(f"the configuration has no table [{key}]")
-    return spec[key]
 
 
 def _fill(cls: type, values: dict[str, Any], where: str) -> Any:

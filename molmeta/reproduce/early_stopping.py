@@ -14,7 +14,7 @@ from torch.func import functional_call
 from molmeta import metrics
 from molmeta.datasets import SplitAssay
 from molmeta.learners import Learner, LogitHead, adam_until, weighted_loss
-from molmeta.models import CHUNK
+from molmeta.models import encode_all
 from molmeta.seeds import torch_seeded
 from molmeta.tasks import Classification, Examples
 
@@ -44,7 +44,7 @@ class FineTuning:
         network: nn.Module,
         support: Examples,
         watched: Examples,
-        positive_weight: float = 1.0,
+        positive_weight: float,
     ) -> dict[str, Tensor]:
         """The parameters of a network with the lowest loss on `watched`; the network stays."""
 
@@ -72,10 +72,8 @@ class Task:
         """With the molecules; or, given an encoder, with their vectors."""
         examples = split.assay.examples()
         if encoder is not None:
-            starts = range(0, len(examples), CHUNK)
-            with torch.no_grad():
-                vectors = [encoder(examples.x[start : start + CHUNK]) for start in starts]
-            examples = Examples(torch.cat(vectors), examples.y, examples.target)
+            vectors = encode_all(encoder, split.assay.molecules)
+            examples = Examples(vectors, examples.y, examples.target)
         return cls(split, examples.to(device))
 
     def part(self, positions: np.ndarray) -> Examples:
@@ -98,16 +96,16 @@ def balance(support: Examples) -> float:
 
 
 def tuned_outputs(
+    settings: FineTuning,
+    weighted: bool,
     network: nn.Module,
     task: Task,
     support: Examples,
-    settings: FineTuning,
-    positive_weight: float,
     judged: Examples,
 ) -> Tensor:
-    """Fine-tune on a support, and predict `judged`: `[n, 2]`."""
-    watched = task.part(task.split.validation)
-    tuned = settings(network, support, watched, positive_weight)
+    """Fine-tune on a support, actives `weighted` or not, and predict `judged`: `[n, 2]`."""
+    weight = balance(support) if weighted else 1.0
+    tuned = settings(network, support, task.part(task.split.validation), weight)
     with torch.no_grad():
         return functional_call(network, tuned, judged.x)
 

@@ -18,14 +18,13 @@ from molmeta.models import load_experiment, untrained
 from molmeta.reproduce.early_stopping import (
     FineTuning,
     Task,
-    balance,
     learner_outputs,
     neighbours_outputs,
     new_head,
     scores_of,
     tuned_outputs,
 )
-from molmeta.reproduce.sizes import MULTI_TASK
+from molmeta.reproduce.sizes import META, MULTI_TASK
 from molmeta.tasks import Examples
 
 FOREST = "random_forest"
@@ -35,6 +34,18 @@ COLUMNS = [
     *("learner", "task", "group", "support_size", "model_seed", "split_seed"),
     *("metric", "value", "prevalence"),
 ]
+
+ORDER = (*META, *BASELINES, FOREST, FOREST_WITH_VALIDATION)
+LABELS = {
+    "maml": "MAML",
+    "fomaml": "FOMAML",
+    "anil": "ANIL",
+    "fine_tune_all": "Finetune-All",
+    "fine_tune_top": "Finetune-Top",
+    "knn": "kNN, multi-task",
+    FOREST: "random forest",
+    FOREST_WITH_VALIDATION: "random forest, with the stopping set",
+}
 
 Predict = Callable[[Task, Examples, Examples], Tensor]
 
@@ -64,7 +75,7 @@ def methods_of(
 
     The released code weights actives by inactives over actives in the test (`gsk2020`).
     """
-    tune = partial(_tune, settings, compat == "gsk2020")
+    tune = partial(tuned_outputs, settings, compat == "gsk2020")
     if kind == MULTI_TASK:
         assert isinstance(learner, Embedded)
         encoder = learner.encoder
@@ -158,18 +169,6 @@ def score_all(
         for row in score(method, split, support_sizes, model_seed, split_seeds, device)
     ]
     return pd.DataFrame(rows, columns=COLUMNS)
-
-
-def _tune(
-    settings: FineTuning,
-    weighted: bool,
-    network: nn.Module,
-    task: Task,
-    support: Examples,
-    judged: Examples,
-) -> Tensor:
-    weight = balance(support) if weighted else 1.0
-    return tuned_outputs(network, task, support, settings, weight, judged)
 
 
 def _with_stop(task: Task, support: Examples) -> Examples:

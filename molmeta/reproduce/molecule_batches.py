@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from molmeta.learners import LabelledMolecules, MultiTaskByMolecule
-from molmeta.molecules import Molecules, ragged_rows
+from molmeta.molecules import Molecules, ragged_rows, row_offsets
 from molmeta.seeds import generator
 from molmeta.tasks import Assay
 
@@ -37,8 +37,8 @@ class MoleculeBatches:
     offsets: np.ndarray
     task: np.ndarray
     y: np.ndarray
-    size: int = 512
-    seed: int = 0
+    size: int
+    seed: int
 
     @classmethod
     def of(cls, assays: Sequence[Assay], keep: frozenset[str], size: int, seed: int = 0):
@@ -49,7 +49,7 @@ class MoleculeBatches:
         task = np.repeat(np.arange(len(assays)), [len(assay) for assay in assays])[kept]
         y = np.concatenate([assay.active for assay in assays])[kept]
         order = np.argsort(codes, kind="stable")
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(names)))])
+        offsets = row_offsets(np.bincount(codes, minlength=len(names)))
         first = kept[order][offsets[:-1]]
         return cls(every[first], offsets, task[order], y[order], size, seed)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets import IN, OUT, SIMILAR, Study
+from molmeta.datasets import IN, OUT
 from molmeta.evaluation import (
     Results,
     costs_table,
@@ -20,30 +18,8 @@ from molmeta.evaluation import (
     write_tables,
 )
 from molmeta.metrics import Interval, bootstrap_interval
-from molmeta.reproduce.methods import BASELINES, FOREST, FOREST_WITH_VALIDATION
-from molmeta.reproduce.sizes import META, Size
-
-ORDER = (*META, *BASELINES, FOREST, FOREST_WITH_VALIDATION)
-LABELS = {
-    "maml": "MAML",
-    "fomaml": "FOMAML",
-    "anil": "ANIL",
-    "fine_tune_all": "Finetune-All",
-    "fine_tune_top": "Finetune-Top",
-    "knn": "kNN, multi-task",
-    FOREST: "random forest",
-    FOREST_WITH_VALIDATION: "random forest, with the stopping set",
-}
-
-RECREATED = (
-    "assays, molecules and what is active are not the paper's (ChEMBL-20 of Mayr et al. is not to "
-    "be had): active is above an assay's median, or what its table says",
-    "no molecule of a test assay is in training, where the split is so",
-    "out of distribution is a test assay whose target's class no training assay has; where no "
-    "class is known, one whose molecules resemble those of the nearest training assay by less than "
-    f"{SIMILAR} (mean of the largest Tanimoto similarities, ECFP4)",
-    "RDKit's atom features in place of OpenEye's (`featurizers/atoms75.py` lists what differs)",
-)
+from molmeta.reproduce.methods import BASELINES, FOREST, FOREST_WITH_VALIDATION, LABELS, ORDER
+from molmeta.reproduce.sizes import META
 
 
 def write_reproduction(results: Results, path: Path, command: str, about: str) -> str:
@@ -68,46 +44,6 @@ def write_reproduction(results: Results, path: Path, command: str, about: str) -
     write_tables(results, path, command, summary)
     plot_sizes(scores, path.with_suffix(".png"))
     return summary
-
-
-def describe(study: Study, size: Size, compat: str, *, released: bool) -> str:
-    """What is run, on what, and how it differs from the paper."""
-    counts = {k: sum(k in task.sizes([k]) for task in study.test) for k in size.support_sizes}
-    groups = Counter(task.group or "of no known group" for task in study.test)
-    what = "The data that the paper released." if released else "A re-creation, on other data."
-    differences = [] if released else list(RECREATED)
-    published = {field.name: getattr(Size(), field.name) for field in fields(Size)}
-    differences += [
-        f"{name.replace('_', ' ')} {getattr(size, name)}, where the paper has {value}"
-        for name, value in published.items()
-        if getattr(size, name) != value
-    ]
-    if compat == "corrected":
-        differences.append(
-            "corrected: the inner loss is divided by the number of molecules once, with the step "
-            "size .0016 that the release's two divisions make of the paper's .05 (at .05 itself "
-            "meta-training diverged here); no loss is weighted; the meta-loss is a mean; ANIL "
-            "leaves the encoder alone; selection is judged on molecules that fine-tuning is not "
-            "stopped by"
-        )
-    differences.append("dropout of the multi-task network draws once for atoms that are alike")
-    lines = [
-        f"{what} Fine-tuned on k measurements, stopped by the assay's validation part, judged on "
-        f"its test part; {size.model_seeds} models of each kind × {size.split_seeds} supports of "
-        "each size; mean over these, then over assays.",
-        "",
-        f"- meta-training on {len(study.train)} assays; selection on {len(study.validation)}; test "
-        f"on {len(study.test)}: " + ", ".join(f"{n} {group}" for group, n in groups.items()),
-        "- test assays with enough measurements: "
-        + ", ".join(f"{n} for k = {k}" for k, n in counts.items()),
-        "- the networks are stopped by labels beyond the k that they are tuned on; the forest has "
-        f'the k alone, and in the row "{LABELS[FOREST_WITH_VALIDATION]}" these labels as well',
-        "",
-        "Differences from the paper:",
-        "",
-        *(f"- {text}" for text in differences),
-    ]
-    return "\n".join(lines)
 
 
 def relative_improvement(scores: pd.DataFrame, size: int) -> pd.Series:

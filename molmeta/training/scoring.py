@@ -11,7 +11,7 @@ import torch
 
 from molmeta import metrics
 from molmeta.learners import Embedded, Learner
-from molmeta.models import CHUNK
+from molmeta.models import encode_all
 from molmeta.tasks import (
     Assay,
     Draw,
@@ -124,10 +124,7 @@ def _encode(learner: Learner, assay: Assay) -> tuple[Learner, Assay]:
     """What is left of a learner once an assay's molecules are vectors, and that assay."""
     if not isinstance(learner, Embedded):
         return learner, assay
-    starts = range(0, len(assay), CHUNK)
-    with torch.no_grad():
-        vectors = [learner.encoder(assay.molecules[start : start + CHUNK]) for start in starts]
     head = learner.learner
     if learner.support_encoder is not None:
         head = Embedded(torch.nn.Identity(), head, learner.support_encoder)
-    return head, replace(assay, molecules=torch.cat(vectors))
+    return head, replace(assay, molecules=encode_all(learner.encoder, assay.molecules))

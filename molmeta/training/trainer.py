@@ -60,7 +60,7 @@ class MetaTrainer:
     The state of a run is (step, weights, best weights, optimiser, history): episodes and dropout
     are drawn from (seed, step), so nothing else is needed to go on after a kill.
 
-    Several processes (see `molmeta.distributed`) give the gradient of one, up to rounding, on the
+    Several processes (see `distributed.py`) give the gradient of one, up to rounding, on the
     same episodes. What a learner draws at random in training, such as dropout, each process
     draws for itself, so that runs on another number of processes differ by that.
 

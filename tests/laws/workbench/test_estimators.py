@@ -19,8 +19,8 @@ from sklearn.pipeline import Pipeline
 
 from molmeta import FewShotClassifier, FewShotRegressor, MolmetaError
 from molmeta.errors import ConfigError, OneClassSupport
-from molmeta.evaluation.assay_benchmark import configured
 from molmeta.evaluation.protocol import Protocol
+from molmeta.evaluation.trained_models import configured
 from molmeta.models.base import BaseModel
 from molmeta.models.checkpoints import untrained
 from molmeta.models.config import experiment_names

@@ -10,9 +10,9 @@ import pytest
 
 from molmeta import from_pretrained
 from molmeta.cli.main import main
-from molmeta.evaluation.assay_benchmark import cost
 from molmeta.evaluation.protocol import COLUMNS, Protocol, summarise
 from molmeta.evaluation.results import Results, costs_table, write_results
+from molmeta.evaluation.trained_models import cost
 
 ROWS = [
     (learner, task, 16, 0, metric, value + shift, 0.4)

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from molmeta.evaluation.image_benchmark import image_markdown
+from molmeta.evaluation.image_results import image_markdown
 from molmeta.evaluation.protocol import COLUMNS, markdown, summarise
 from molmeta.metrics import bootstrap_interval
 from molmeta.models.config import experiment_names
 from molmeta.reproduce.methods import COLUMNS as REPRODUCTION
-from molmeta.reproduce.tables import LABELS
+from molmeta.reproduce.methods import LABELS
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -18,14 +18,12 @@ from molmeta.datasets.digits import digits_split
 from molmeta.datasets.image_splits import load_image_splits
 from molmeta.errors import ConfigError, MolmetaError
 from molmeta.evaluation.image_benchmark import (
-    ImageProtocol,
-    image_markdown,
-    kinds,
     published_size,
     run_image_benchmark,
     trained_together,
 )
-from molmeta.evaluation.protocol import COLUMNS
+from molmeta.evaluation.image_results import image_markdown, kinds
+from molmeta.evaluation.protocol import COLUMNS, ImageProtocol
 from molmeta.learners.functional import tanimoto
 from molmeta.models.config import experiment_names
 from molmeta.tasks.image_sampling import evaluation_images

@@ -1,0 +1,86 @@
+"""The model behind a name: a folder, a baseline, or an experiment that is trained; and its cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from molmeta.errors import ConfigError
+from molmeta.evaluation.protocol import Protocol
+from molmeta.models import (
+    BaseModel,
+    Experiment,
+    experiment_names,
+    from_pretrained,
+    load_experiment,
+    untrained,
+)
+from molmeta.tasks import Split
+from molmeta.training import meta_train
+
+ALL = "all"
+
+
+def trained_model(
+    name: str,
+    split: Split,
+    save_dir: Path,
+    protocol: Protocol | None = None,
+) -> BaseModel:
+    """The model behind a name: loaded from a folder, taken from an earlier run, or trained now."""
+    if Path(name).is_dir():
+        return from_pretrained(name)
+    experiment = configured(name, protocol or Protocol())
+    if not experiment.trains:
+        return untrained(experiment)
+    return meta_train(
+        experiment,
+        split.train,
+        split.validation,
+        save_dir=save_dir / experiment.name,
+    )
+
+
+def configured(name: str, protocol: Protocol) -> Experiment:
+    """The experiment behind a name, with the target that the protocol has.
+
+    Raises
+    ------
+    ConfigError
+        There is none, or its learner does not predict values.
+    """
+    if Path(name).is_dir():
+        return from_pretrained(name).experiment
+    if not name.endswith(".toml") and name not in experiment_names():
+        raise ConfigError(
+            f"'{name}' is neither a model folder nor an experiment; experiments: "
+            + ", ".join(experiment_names())
+        )
+    experiment = load_experiment(name)
+    if not protocol.measured:
+        return experiment
+    model = replace(experiment.model, target={"kind": "regression"})
+    with torch.random.fork_rng(devices=[]):
+        targets = model.build().targets
+    if "regression" not in {target.kind for target in targets}:
+        raise ConfigError(f"'{name}' learns from classes alone; leave it out of a regression")
+    return replace(experiment, model=model)
+
+
+def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
+    """What a model took to train, its encoder included, by its folder; 0 where it has none."""
+    row: dict[str, Any] = {"learner": model.experiment.name, "steps": 0, "seconds": 0.0}
+    row["parameters"] = sum(p.numel() for p in model.learner.parameters())
+    if (folder / "history.csv").exists():
+        row["steps"] = int(pd.read_csv(folder / "history.csv")["step"].max())
+    for path in (folder / "environment.json", folder / "encoder" / "environment.json"):
+        if path.exists():
+            row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
+                "training_seconds", 0
+            )
+    return pd.DataFrame([row])
