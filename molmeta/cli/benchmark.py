@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.errors import ConfigError
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -19,12 +20,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         "first, on the embedded assays) or folders of `molmeta train`; the random forest is "
         "always added (of images: the nearest neighbour on pixels)",
     )
-    verb.add_argument(
-        "--data-path",
-        nargs="+",
-        default=[options.EMBEDDED],
-        metavar="PATH",
-        help="assays to test on: a CSV file, a folder of FS-Mol's tasks, a collection of "
+    options.data_path(
+        verb,
+        "assays to test on: a CSV file, a folder of FS-Mol's tasks, a collection of "
         "MoleculeNet (tox21, sider, muv, toxcast), or 'embedded' for the 8 that are shipped",
     )
     options.split_flags(verb)
@@ -83,10 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
     inputs = [Path(path) for path in args.data_path if path != options.EMBEDDED]
     check_output(args.output, inputs, overwrite=args.overwrite)
-    if args.images:
-        print(_images(args))
-    else:
-        print(_assays(args))
+    print(_images(args) if args.images else _assays(args))
 
 
 def _command(args: argparse.Namespace, *more: str) -> str:
@@ -96,7 +91,6 @@ def _command(args: argparse.Namespace, *more: str) -> str:
 
 
 def _assays(args: argparse.Namespace) -> str:
-    from molmeta.errors import ConfigError
     from molmeta.evaluation import Protocol, run_benchmarks, write_results
 
     if args.query_shots or args.published_size:
@@ -116,9 +110,7 @@ def _assays(args: argparse.Namespace) -> str:
     )
     sizes = ["--shots", *args.shots] if args.shots else ["--support-sizes", *args.support_sizes]
     command = _command(
-        *(args, "--data-path", Path(args.data_path[0]).name),
-        *(["--split", args.split] if args.split else []),
-        *(["--protocol", args.protocol] if args.protocol != options.DISJOINT else []),
+        *(args, *options.data_words(args)),
         *(["--regression"] if args.regression else []),
         *(["--best-look"] if args.best_look else []),
         *(*map(str, sizes), "--draws", str(protocol.draws), "--seed", str(args.seed)),
@@ -127,11 +119,7 @@ def _assays(args: argparse.Namespace) -> str:
 
 
 def _images(args: argparse.Namespace) -> str:
-    from molmeta.evaluation import (
-        ImageProtocol,
-        run_image_benchmark,
-        write_image_results,
-    )
+    from molmeta.evaluation import ImageProtocol, run_image_benchmark, write_image_results
 
     default = ImageProtocol()
     protocol = ImageProtocol(

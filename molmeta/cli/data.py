@@ -19,7 +19,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.add_argument("--seed", type=int, default=0, help="of molecule-halves")
     one.add_argument("--workers", type=int, default=1, help="processes")
     one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
-    one.set_defaults(act=_audit, threshold="median")
+    one.set_defaults(act=_audit, threshold=options.MEDIAN)
     summary = "draw assays for validation and test among the large ones, and write their names"
     one = actions.add_parser("split", help=summary, description=summary)
     _assays(one)
@@ -55,12 +55,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def _assays(action: argparse.ArgumentParser) -> None:
-    action.add_argument(
-        "--data-path",
-        nargs="+",
-        default=[options.EMBEDDED],
-        metavar="PATH",
-        help="a CSV file, a folder of FS-Mol's tasks, a collection of MoleculeNet, or 'embedded'",
+    options.data_path(
+        action, "a CSV file, a folder of FS-Mol's tasks, a collection of MoleculeNet, or 'embedded'"
     )
     options.table(action)
     action.set_defaults(n_way=None)

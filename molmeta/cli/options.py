@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molmeta.errors import ConfigError
@@ -48,6 +49,11 @@ def columns(args: argparse.Namespace) -> dict[str, Any]:
         "assay_column": args.assay_column,
         "relation_column": args.relation_column,
     }
+
+
+def data_path(verb: argparse.ArgumentParser, about: str, nargs: int | str = "+") -> None:
+    """Files of assays, or of images; without it, the assays that are shipped."""
+    verb.add_argument("--data-path", nargs=nargs, default=[EMBEDDED], metavar="PATH", help=about)
 
 
 def threshold_flag(verb: argparse._ActionsContainer) -> None:
@@ -112,6 +118,15 @@ def split_flags(verb: argparse.ArgumentParser) -> None:
         "too); molecule-halves, for assays that measured the same molecules, deals these into two "
         "halves, each of which is for the test in turn",
     )
+
+
+def data_words(args: argparse.Namespace) -> list[str]:
+    """What to write again of the file of assays and of how they are divided."""
+    return [
+        *("--data-path", Path(args.data_path[0]).name),
+        *(["--split", args.split] if args.split else []),
+        *(["--protocol", args.protocol] if args.protocol != DISJOINT else []),
+    ]
 
 
 def images_flag(verb: argparse.ArgumentParser) -> None:

@@ -36,13 +36,11 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         choices=("corrected", "gsk2020"),
         help="gsk2020: with the released code's deviations from the paper",
     )
-    verb.add_argument(
-        "--data-path",
-        nargs=1,
-        default=[options.EMBEDDED],
-        metavar="PATH",
-        help="a table of assays for a re-creation ('embedded': those that are shipped), or the "
+    options.data_path(
+        verb,
+        "a table of assays for a re-creation ('embedded': those that are shipped), or the "
         "data folder of the paper's release",
+        nargs=1,
     )
     options.table(verb)
     options.threshold_flag(verb)
@@ -68,15 +66,16 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta reproduce`, in each of the processes that `torchrun` started."""
-    from molmeta.training import processes, rank
+    from molmeta.training import processes
 
     with processes():
         found = _reproduce(args)
-    if found is not None and rank() == 0:
+    if found is not None:
         print(found)
 
 
 def _reproduce(args: argparse.Namespace) -> str | None:
+    """What process 0 has to say."""
     from molmeta.files import check_output
     from molmeta.reproduce import reproduce, write_reproduction
     from molmeta.training import rank
@@ -138,9 +137,7 @@ def _command(args: argparse.Namespace) -> str:
     words: Sequence[str] = [
         *("molmeta reproduce", args.study, "--size", args.size),
         *(["--compat", args.compat] if args.compat != "corrected" else []),
-        *("--data-path", Path(args.data_path[0]).name),
-        *(["--split", args.split] if args.split else []),
-        *(["--protocol", args.protocol] if args.protocol != options.DISJOINT else []),
+        *options.data_words(args),
         *(["--threshold", args.threshold] if args.threshold != "median" else []),
         *(["--model-seeds", str(args.model_seeds)] if args.model_seeds else []),
         *(["--split-seeds", str(args.split_seeds)] if args.split_seeds else []),

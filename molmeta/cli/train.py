@@ -22,12 +22,8 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="an experiment that is shipped (such as prototypical), or a TOML file",
     )
-    verb.add_argument(
-        "--data-path",
-        nargs="+",
-        default=[options.EMBEDDED],
-        metavar="PATH",
-        help="a CSV file of assays to learn from, or 'embedded' for the 18 + 4 that are shipped",
+    options.data_path(
+        verb, "a CSV file of assays to learn from, or 'embedded' for the 18 + 4 that are shipped"
     )
     options.images_flag(verb)
     verb.add_argument("--n-way", type=int, metavar="N", help="of images: classes of a task")
