@@ -1,5 +1,4 @@
 from .assembly import Extras as Extras
-from .assembly import Summary as Summary
 from .reading import Ask as Ask
 from .reading import MoleculeReader as MoleculeReader
 from .run import screen as screen

@@ -59,7 +59,9 @@ def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Don
     of_thread, every = threading.local(), []
 
     def start() -> None:
-        of_thread.supervisor = supervisor_of(job, folder)
+        of_thread.supervisor = Supervisor(
+            folder, job.library.kind, len(job.columns), job.device, job.stall
+        )
         every.append(of_thread.supervisor)
 
     def score(piece: Piece) -> Done:
@@ -81,11 +83,6 @@ def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Don
                 future.cancel()
             for supervisor in every:
                 supervisor.stop()
-
-
-def supervisor_of(job: Job, folder: Path) -> Supervisor:
-    """A watched worker for a job whose assays stand in a folder."""
-    return Supervisor(folder, job.library.kind, len(job.columns), job.device, job.stall)
 
 
 @contextmanager

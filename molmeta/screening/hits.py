@@ -86,7 +86,8 @@ class Labels:
             return [f"{len(active)} scored rows have a label, {active.sum()} of them active: no "
                     "enrichment"]  # fmt: skip
         lines = [f"{len(active)} scored rows have a label, {active.sum()} of them active"]
-        for name, score in zip(names, self._columns(len(names)), strict=True):
+        columns = np.frombuffer(self.scores, np.float32).reshape(-1, len(names)).T
+        for name, score in zip(names, columns, strict=True):
             ranked = active[np.argsort(-score, kind="stable")]
             bedroc = CalcBEDROC(ranked[:, None].tolist(), 0, ALPHA)
             factors = ", ".join(
@@ -97,9 +98,6 @@ class Labels:
                 f"{name}: enrichment {factors}; BEDROC (α = 20) {bedroc:.3f}; ROC-AUC {area:.3f}"
             )
         return lines
-
-    def _columns(self, width: int) -> np.ndarray:
-        return np.frombuffer(self.scores, np.float32).reshape(-1, width).T
 
 
 def label_of(cell: Any, where: str) -> bool | None:

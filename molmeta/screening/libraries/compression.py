@@ -32,7 +32,7 @@ CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f"))
 
 @contextmanager
 def open_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
-    """The same as text of UTF-8; other bytes become surrogates, which are written as they were."""
+    """Text of UTF-8, maybe compressed; other bytes become surrogates, written as they were."""
     with (
         open_bytes(path) as file,
         io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline) as text,

@@ -40,7 +40,7 @@ steps = 0
 
 
 @pytest.fixture
-def study(tmp_path: Path, embedded: Assays) -> list[str]:
+def words(tmp_path: Path, embedded: Assays) -> list[str]:
     """Five assays of 40 molecules, of which neighbours share 15, as a table with a split."""
     rng = np.random.default_rng(0)
     smiles = next(iter(embedded.values())).molecules[:140].smiles
@@ -66,9 +66,9 @@ def run(command: list[str], folder: Path) -> tuple[pd.DataFrame, str]:
     return pd.read_csv(folder / "results.csv"), (folder / "results.md").read_text()
 
 
-def test_sizes_that_fit_and_plots_are_written(study: list[str], tmp_path: Path) -> None:
+def test_sizes_that_fit_and_plots_are_written(words: list[str], tmp_path: Path) -> None:
     sizes = ["--support-sizes", "8", "16"]
-    scores, page = run([*study, *sizes, "--learners", str(tmp_path / "prior.toml")], tmp_path)
+    scores, page = run([*words, *sizes, "--learners", str(tmp_path / "prior.toml")], tmp_path)
     assert set(scores["learner"]) == {"prior", "random_forest"}
     assert set(scores["task"]) == {"A3", "A4"}
     assert "2 with 8 measurements, 2 with 16" in page and "looked at once with each" in page
@@ -78,14 +78,14 @@ def test_sizes_that_fit_and_plots_are_written(study: list[str], tmp_path: Path) 
 
 
 def test_a_size_that_fits_no_assay_is_refused(
-    study: list[str], capsys: pytest.CaptureFixture[str]
+    words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([*study, "--learners", "constant", "--support-sizes", "64"]) == 2
+    assert main([*words, "--learners", "constant", "--support-sizes", "64"]) == 2
     assert "none of the 2 test assays is large enough" in capsys.readouterr().err
 
 
-def test_scores_are_taken_up_and_another_look_is_counted(study: list[str], tmp_path: Path) -> None:
-    command = [*study, "--learners", "nearest_neighbours", "--support-sizes", "8"]
+def test_scores_are_taken_up_and_another_look_is_counted(words: list[str], tmp_path: Path) -> None:
+    command = [*words, "--learners", "nearest_neighbours", "--support-sizes", "8"]
     first, _ = run(command, tmp_path)
     again, page = run(command, tmp_path)
     pd.testing.assert_frame_equal(first, again)
@@ -94,16 +94,16 @@ def test_scores_are_taken_up_and_another_look_is_counted(study: list[str], tmp_p
     assert "nearest_neighbours 2 times" in page
 
 
-def test_balanced_supports_have_as_many_of_both(study: list[str], tmp_path: Path) -> None:
-    scores, page = run([*study, "--learners", "constant", "--shots", "1", "5"], tmp_path)
+def test_balanced_supports_have_as_many_of_both(words: list[str], tmp_path: Path) -> None:
+    scores, page = run([*words, "--learners", "constant", "--shots", "1", "5"], tmp_path)
     assert set(scores["support_size"]) == {2, 10}
     assert "as many actives as inactives" in page
 
 
-def test_values_are_learned_and_classes_are_ranked(study: list[str], tmp_path: Path) -> None:
+def test_values_are_learned_and_classes_are_ranked(words: list[str], tmp_path: Path) -> None:
     names = ["--learners", str(tmp_path / "prior.toml"), "--support-sizes", "16"]
-    classes, _ = run([*study, *names], tmp_path)
-    values, page = run([*study, *names, "--regression"], tmp_path)
+    classes, _ = run([*words, *names], tmp_path)
+    values, page = run([*words, *names, "--regression"], tmp_path)
     assert "Learned from measured values" in page and "rmse" in set(values["metric"])
     key = ["learner", "task", "support_size", "draw"]
     both = classes[classes["metric"] == "roc_auc"].merge(
@@ -115,24 +115,24 @@ def test_values_are_learned_and_classes_are_ranked(study: list[str], tmp_path: P
 
 
 def test_a_learner_of_classes_is_refused_for_values(
-    study: list[str], capsys: pytest.CaptureFixture[str]
+    words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = [*study, "--learners", "zero_shot", "--support-sizes", "8", "--regression"]
+    command = [*words, "--learners", "zero_shot", "--support-sizes", "8", "--regression"]
     assert main(command) == 2
     assert "'zero_shot' learns from classes alone" in capsys.readouterr().err
 
 
-def test_the_best_look_is_named_so(study: list[str], tmp_path: Path) -> None:
+def test_the_best_look_is_named_so(words: list[str], tmp_path: Path) -> None:
     names = ["--learners", str(tmp_path / "prior.toml"), "--support-sizes", "8"]
-    scores, page = run([*study, *names, "--best-look"], tmp_path)
+    scores, page = run([*words, *names, "--best-look"], tmp_path)
     assert set(scores["learner"]) == {"prior", "random_forest", "prior_best_look"}
     assert "prior_best_look 3 times" in page  # two while it was trained, and this one
 
 
-def test_known_labels_are_of_molecules_that_overlap(study: list[str], tmp_path: Path) -> None:
+def test_known_labels_are_of_molecules_that_overlap(words: list[str], tmp_path: Path) -> None:
     names = ["--learners", str(tmp_path / "labels.toml"), "--support-sizes", "8"]
-    apart, _ = run([*study, *names], tmp_path)
-    shared, _ = run([*study, *names, "--protocol", "overlapping"], tmp_path)
+    apart, _ = run([*words, *names], tmp_path)
+    shared, _ = run([*words, *names, "--protocol", "overlapping"], tmp_path)
     rows = [
         table[(table["learner"] == "labels") & (table["metric"] == "roc_auc")]
         for table in (apart, shared)
@@ -141,8 +141,8 @@ def test_known_labels_are_of_molecules_that_overlap(study: list[str], tmp_path: 
     assert changed[rows[0]["task"].eq("A3").to_numpy()].any()
 
 
-def test_labels_alone_know_nothing_of_new_molecules(study: list[str], tmp_path: Path) -> None:
-    command = [*study, "--learners", "label_only", "--support-sizes", "8"]
+def test_labels_alone_know_nothing_of_new_molecules(words: list[str], tmp_path: Path) -> None:
+    command = [*words, "--learners", "label_only", "--support-sizes", "8"]
     apart, _ = run(command, tmp_path)
     shared, _ = run([*command, "--protocol", "overlapping"], tmp_path)
     auc = [
@@ -153,17 +153,17 @@ def test_labels_alone_know_nothing_of_new_molecules(study: list[str], tmp_path: 
     assert (auc[1] != 0.5).any()
 
 
-def test_both_halves_of_the_molecules_are_tested(study: list[str], tmp_path: Path) -> None:
-    command = [*study, "--learners", "constant", "--support-sizes", "2", "--protocol"]
+def test_both_halves_of_the_molecules_are_tested(words: list[str], tmp_path: Path) -> None:
+    command = [*words, "--learners", "constant", "--support-sizes", "2", "--protocol"]
     scores, page = run([*command, "molecule-halves"], tmp_path)
     assert set(scores["task"]) == {"A3 1", "A3 2", "A4 1", "A4 2"}
     assert page.count("Leakage audit") == 2 and "--protocol molecule-halves" in page
 
 
 def test_labels_of_validation_assays_are_not_known_when_these_are_scored(
-    study: list[str], tmp_path: Path
+    words: list[str], tmp_path: Path
 ) -> None:
-    command = [*study, "--learners", "label_only", "--support-sizes", "8", "--part", "validation"]
+    command = [*words, "--learners", "label_only", "--support-sizes", "8", "--part", "validation"]
     scores, _ = run(command, tmp_path)
     alone = scores[(scores["learner"] == "label_only") & (scores["metric"] == "roc_auc")]
     assert (alone["value"] == 0.5).all()

@@ -1,6 +1,6 @@
 """What the shipped model predicts: a checkpoint keeps loading, and means the same for ever.
 
-`python tests/product/golden_pretrained.py` writes `golden_pretrained.json` anew: only when another
+`python tests/product/models/golden_pretrained.py` writes `golden_pretrained.json` anew: only when another
 model is shipped, never because the code around it changed.
 """
 
