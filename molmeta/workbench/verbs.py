@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.datasets import Report, read_measurements, read_table, table_from_rows
+from molmeta.datasets import read_measurements, read_table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
 from molmeta.featurizers import Policy, Standardised, Standardiser
@@ -28,7 +28,7 @@ from molmeta.workbench.suggestion import suggest
 
 def read_one(
     data_path: str | Path, threshold: float | str | None, policy: Policy, **columns: Any
-) -> tuple[Assay, Report]:
+) -> Assay:
     """The one assay of a table, as classes at a threshold, or as values where that is None.
 
     Raises
@@ -43,7 +43,7 @@ def read_one(
             f"{data_path} has {len(table.assays)} assays ({names}, …); name one with target columns"
         )
     (assay,) = table.assays.values()
-    return (assay if threshold is None else assay.binarise(threshold)), table.report
+    return assay if threshold is None else assay.binarise(threshold)
 
 
 def compare_table(
@@ -57,7 +57,7 @@ def compare_table(
 ) -> Comparison:
     """`compare` on a table: the model, a probe on it, a Gaussian process and the forest."""
     base = from_pretrained(model_path, resolve(device))
-    assay, _ = read_one(data_path, threshold, base.experiment.model.policy, **columns)
+    assay = read_one(data_path, threshold, base.experiment.model.policy, **columns)
     return compare(assay, standard_models(base), repeats=repeats)
 
 
@@ -86,7 +86,7 @@ def suggest_from(
     """
     base = from_pretrained(model_path, resolve(device))
     policy = base.experiment.model.policy
-    assay, _ = read_one(data_path, threshold, policy, **columns)
+    assay = read_one(data_path, threshold, policy, **columns)
     header, rows = read_library(library_path, library_smiles_column, policy)
     good = [row for row in rows if row.mol is not None]
     mols = [row.mol for row in good]

@@ -1,7 +1,7 @@
 """What the shipped model predicts: a checkpoint keeps loading, and means the same for ever.
 
-`python tests/product/models/golden_pretrained.py` writes `golden_pretrained.json` anew: only when another
-model is shipped, never because the code around it changed.
+`python tests/product/models/golden_pretrained.py` writes `golden_pretrained.json` anew: only when
+another model is shipped, never because the code around it changed.
 """
 
 from __future__ import annotations
