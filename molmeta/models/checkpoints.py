@@ -62,8 +62,8 @@ def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cp
     CheckpointError
         Files are missing or damaged, or the weights do not fit the configuration.
     """
-    folder = PRETRAINED / DEFAULT if path == DEFAULT else Path(path)
-    if not folder.is_dir():
+    folder = model_folder(path)
+    if folder is None:
         return _untrained(str(path))
     config = _read_json(folder / "config.json")
     try:
@@ -87,6 +87,12 @@ def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cp
     learner = experiment.model.build()
     _load_weights(learner, weights, folder)
     return BaseModel(learner.to(device).eval(), experiment, found)
+
+
+def model_folder(path: str | Path) -> Path | None:
+    """The folder of a model, the shipped one's by its name; None of a baseline, which has none."""
+    folder = PRETRAINED / DEFAULT if path == DEFAULT else Path(path)
+    return folder if folder.is_dir() else None
 
 
 def _untrained(name: str) -> BaseModel:

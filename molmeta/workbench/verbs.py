@@ -14,7 +14,7 @@ from molmeta.device import resolve
 from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
 from molmeta.featurizers import Policy, Standardised, Standardiser
 from molmeta.files import check_output, write_atomic
-from molmeta.models import DEFAULT, PRETRAINED, BaseModel, from_pretrained
+from molmeta.models import DEFAULT, BaseModel, from_pretrained, model_folder
 from molmeta.molecules import Molecules
 from molmeta.screening import Ask, MoleculeReader
 from molmeta.screening.libraries import open_library
@@ -144,7 +144,7 @@ def write_report(
         check,
         _compared(assay, base, repeats),
         base,
-        _folder(model_path),
+        model_folder(model_path),
         library,
         wishes or Wishes(),
         command,
@@ -186,11 +186,6 @@ def _compared(assay: Assay, base: BaseModel, repeats: int) -> Comparison | None:
         return compare(assay, standard_models(base), repeats=repeats) if repeats else None
     except TooFewMeasurements:
         return None
-
-
-def _folder(model_path: str | Path) -> Path | None:
-    folder = PRETRAINED / DEFAULT if model_path == DEFAULT else Path(model_path)
-    return folder if folder.is_dir() else None
 
 
 def _costs(header: list[str], rows: list[LibraryRow], column: str, path: str | Path) -> np.ndarray:
