@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from rdkit import Chem, DataStructs
 
+from molmeta import FewShotRegressor
 from molmeta.cli.main import main
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.metrics import resampled_interval
@@ -328,6 +329,18 @@ class TestTrust:
         assert trusted.calibration is None
         found = trusted.assess(["CCO"], [Chem.MolFromSmiles("CCO")])
         assert found["active"][0] is None and (found["low"][0], found["high"][0]) == (0, 1)
+
+    def test_the_interval_of_an_estimator_is_that_of_its_assessment(self, values):
+        smiles = values.molecules.smiles
+        model = FewShotRegressor.from_pretrained(confidence=0.8).fit(
+            smiles[:32], values.values[:32]
+        )
+        told, ends = model.assess(smiles[32:]), model.predict_interval(smiles[32:])
+        np.testing.assert_allclose(ends, told[["low", "high"]].to_numpy(float))
+        wider = model.predict_interval(smiles[32:], confidence=0.95)
+        assert (wider[:, 0] < ends[:, 0]).all() and (wider[:, 1] > ends[:, 1]).all()
+        with pytest.warns(UserWarning, match="no interval for row 0"):
+            assert np.isnan(model.predict_interval(["not a molecule"])).all()
 
     def test_a_measured_molecule_is_inside_and_a_foreign_one_outside(self, values):
         trusted = Trusted.of(from_pretrained(), values)
