@@ -101,12 +101,14 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _fs_mol(args: argparse.Namespace) -> None:
-    from molmeta.datasets import describe_fs_mol, fs_mol_rows, write_fs_mol
+    from molmeta.datasets import check_fs_mol_output, describe_fs_mol, fs_mol_rows, write_fs_mol
 
+    if args.output:
+        check_fs_mol_output(args.output, Path(args.data_path), overwrite=args.overwrite)
     rows = fs_mol_rows(args.data_path)
     print(describe_fs_mol(rows))
     if args.output:
-        write_fs_mol(rows, args.output, overwrite=args.overwrite)
+        write_fs_mol(rows, args.output)
         options.say(f"written: {args.output}")
 
 

@@ -6,6 +6,7 @@ from .deepchem import to_deepchem as to_deepchem
 from .digits import load_digits as load_digits
 from .fs_mol import describe_fs_mol as describe_fs_mol
 from .fs_mol import read_fs_mol as read_fs_mol
+from .fs_mol_files import check_fs_mol_output as check_fs_mol_output
 from .fs_mol_files import fs_mol_rows as fs_mol_rows
 from .fs_mol_files import is_fs_mol as is_fs_mol
 from .fs_mol_files import write_fs_mol as write_fs_mol

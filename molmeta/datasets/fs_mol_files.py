@@ -21,6 +21,7 @@ FOLDERS = {"train": "train", "validation": "valid", "test": "test"}
 COLUMNS = ["smiles", "assay_id", "split", "label", "value", "type", "relation", "assay_type"]
 LOG = "pXC50"  # type of an assay whose values are −log10 of a molar concentration
 OTHER = "percent_activity"  # of one whose values are not
+TABLES = (".csv", ".csv.gz")
 EXPONENT = 9  # the release takes every value for nM
 
 
@@ -29,13 +30,13 @@ def is_fs_mol(path: str | Path) -> bool:
     path = Path(path)
     if path.is_dir():
         return any((path / folder).is_dir() for folder in FOLDERS.values())
-    if not path.is_file() or not path.name.endswith((".csv", ".csv.gz")):
+    if not path.is_file() or not path.name.endswith(TABLES):
         return False
     try:
         header = pd.read_csv(path, nrows=0).columns
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, zlib.error):
         return False
-    return {"smiles", "assay_id", "split", "label", "type"} <= set(header)
+    return set(COLUMNS) <= set(header)
 
 
 def fs_mol_rows(path: str | Path) -> pd.DataFrame:
@@ -72,25 +73,30 @@ def fs_mol_rows(path: str | Path) -> pd.DataFrame:
     return rows.loc[by.index, COLUMNS].reset_index(drop=True)
 
 
-def write_fs_mol(rows: pd.DataFrame, path: str | Path, *, overwrite: bool = False) -> None:
-    """What `fs_mol_rows` returned, as a table (`.csv`, `.csv.gz`) or as a folder of tasks.
+def check_fs_mol_output(path: Path, source: Path, *, overwrite: bool) -> None:
+    """Refuse what `write_fs_mol` would lose.
 
     Raises
     ------
     DataError
-        The table exists and `overwrite` is not set, or the folder is not empty.
+        The table is the source, or exists and `overwrite` is not set; or the folder is not empty.
     """
+    if path.name.endswith(TABLES):
+        check_output(path, [source], overwrite=overwrite)
+    elif path.exists() and (path.is_file() or any(path.iterdir())):
+        raise DataError(f"{path} is there and not empty; give the path of a new folder")
+
+
+def write_fs_mol(rows: pd.DataFrame, path: str | Path) -> None:
+    """What `fs_mol_rows` returned, as a table (`.csv`, `.csv.gz`) or as a folder of tasks."""
     path = Path(path)
-    if path.name.endswith((".csv", ".csv.gz")):
-        check_output(path, [], overwrite=overwrite)
+    if path.name.endswith(TABLES):
         with replacing(path) as part:
             rows.to_csv(
                 part, index=False, lineterminator="\n",
                 compression={"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None,
             )  # fmt: skip
         return
-    if path.exists() and (path.is_file() or any(path.iterdir())):
-        raise DataError(f"{path} is there and not empty; give the path of a new folder")
     for (folder, name), task in rows.groupby(["split", "assay_id"], sort=False):
         lines = "".join(json.dumps(one) + "\n" for one in _lines_of(task))
         file = path / str(folder) / f"{name}.jsonl.gz"
@@ -168,7 +174,7 @@ def _table_rows(path: Path) -> pd.DataFrame:
 
 def _lines_of(task: pd.DataFrame) -> Iterator[dict[str, Any]]:
     is_log = task["type"].iloc[0] == LOG
-    logs = task["value"] if is_log else EXPONENT - np.log10(task["value"])
+    logs = task["value"] if is_log else EXPONENT - np.log10(task["value"].where(task["value"] > 0))
     raws = 10 ** (EXPONENT - task["value"]) if is_log else task["value"]
     for row, log, raw in zip(task.itertuples(), logs, raws, strict=True):
         yield {

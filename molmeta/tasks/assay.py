@@ -25,7 +25,8 @@ class Assay:
     name : str
         The assay's id.
     molecules : Molecules
-        Distinct, standardised (or, once encoded, their vectors as a tensor).
+        Standardised, and distinct but where a published protocol keeps repetitions (or, once
+        encoded, their vectors as a tensor).
     values : ndarray
         `[n]` float64: class indices, or measurements in the assay's unit (higher is more active).
     target : Target
