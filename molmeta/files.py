@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from molmeta.errors import DataError
@@ -52,6 +58,52 @@ def check_output(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> No
         raise DataError(f"{output} is a folder; give the path of a file")
     if output.exists() and not overwrite:
         raise DataError(f"{output} exists; give another path, or --overwrite to replace it")
+
+
+def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Write named arrays, and what JSON says of them, into a new folder that is whole or not there.
+
+    A folder that is there already stays. A disk that is full or write-protected is warned of, as
+    what is kept here can be computed again.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            for name, array in arrays.items():
+                np.save(part / f"{name}.npy", array, allow_pickle=False)
+            sums = {name: file_sha256(part / f"{name}.npy") for name in arrays}
+            text = json.dumps({"about": dict(about), "sha256": sums})
+            (part / "arrays.json").write_text(text, encoding="utf-8")
+            part.chmod(0o755)  # mkdtemp lets nobody else in
+            part.rename(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+    except OSError as error:
+        if not folder.exists():  # else another process was first
+            warnings.warn(f"{folder} could not be kept: {error}", stacklevel=2)
+
+
+def kept_arrays(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+    """What `keep_arrays` wrote, memory-mapped; None where there is nothing, or it is damaged.
+
+    A damaged folder is warned of and removed, so that it can be written again.
+    """
+    if not (folder / "arrays.json").is_file():
+        return None
+    try:
+        header = json.loads((folder / "arrays.json").read_text(encoding="utf-8"))
+        arrays = {}
+        for name, expected in header["sha256"].items():
+            path = folder / f"{name}.npy"
+            if file_sha256(path) != expected:
+                raise ValueError(f"the checksum of {path.name} is wrong")
+            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return arrays, header["about"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        warnings.warn(f"{folder} is damaged ({error}) and is made again", stacklevel=2)
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
 
 
 def file_sha256(path: Path) -> str:

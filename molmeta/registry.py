@@ -19,6 +19,8 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "features_with_prior": "molmeta.encoders.features_with_prior:FeaturesWithPrior",
         "train_assay_labels": "molmeta.encoders.train_assay_labels:TrainAssayLabels",
         "features_with_labels": "molmeta.encoders.train_assay_labels:FeaturesWithLabels",
+        "whitened": "molmeta.encoders.whitened:Whitened",
+        "joined": "molmeta.encoders.joined:Joined",
         "pyg": "molmeta.encoders.pyg:PyG",
         "conv4": "molmeta.encoders.conv4:Conv4",
         "residual": "molmeta.encoders.residual:Residual",

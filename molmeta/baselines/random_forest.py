@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.model_selection import GridSearchCV
 from torch import nn
 
 from molmeta.baselines.fitted import FLOOR, Fitted
+from molmeta.baselines.grid_search import best_settings
 from molmeta.learners import Embedded
 from molmeta.tasks import Target
 
@@ -37,8 +37,10 @@ class RandomForest(Fitted):
     grid : bool
         Of a classification, choose number, depth, features and leaves of the trees on the support,
         by cross-validation in up to five folds, as FS-Mol does (Stanley et al. 2021, its
-        `baseline_test.py`; "auto" there is today's "sqrt"). 96 forests a fold: minutes a task. A
-        class with a single molecule leaves nothing to validate on, and `n_trees` stands.
+        `baseline_test.py`; "auto" there is today's "sqrt"): of 96 forests the one that
+        scikit-learn's `GridSearchCV` finds, tree by tree, in a fraction of its time
+        (`grid_search.py`); still many seconds a task. A class with a single molecule leaves
+        nothing to validate on, and `n_trees` stands.
     """
 
     def __init__(
@@ -54,7 +56,9 @@ class RandomForest(Fitted):
             return RandomForestRegressor(self.n_trees, max_features=share, random_state=0).fit(x, y)
         folds = min(5, int(np.bincount(y.astype(int), minlength=n_way).min()))
         if self.grid and folds > 1:
-            return GridSearchCV(RandomForestClassifier(random_state=0), GRID, cv=folds).fit(x, y)
+            return RandomForestClassifier(random_state=0, **best_settings(GRID, x, y, folds)).fit(
+                x, y
+            )
         return RandomForestClassifier(self.n_trees, random_state=0).fit(x, y)
 
     def predict_values(self, model: Any, x: np.ndarray) -> np.ndarray:

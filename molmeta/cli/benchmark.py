@@ -8,6 +8,8 @@ from pathlib import Path
 from molmeta.cli import options
 from molmeta.errors import ConfigError
 
+SIZES = {False: (16, 32, 64), True: (16, 32, 64, 128, 256)}  # whether FS-Mol's protocol is asked
+
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     """Arguments of `molmeta benchmark`."""
@@ -38,7 +40,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="train each learner once more, with weights chosen by the test assays, to show what "
         "a published best test score is worth",
     )
-    verb.add_argument("--support-sizes", nargs="+", type=int, default=[16, 32, 64], metavar="N")
+    verb.add_argument(
+        "--support-sizes", nargs="+", type=int, metavar="N", help="measurements; 16, 32 and 64"
+    )
     verb.add_argument("--n-way", nargs="+", type=int, metavar="N", help="of images; 5 and 20")
     verb.add_argument(
         "--shots",
@@ -71,6 +75,13 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         metavar="CSV",
         help="the tidy results; a summary (.md) is written beside it",
     )
+    verb.add_argument(
+        "--groups-path",
+        type=Path,
+        metavar="CSV",
+        help="a table with a row an assay: the summary has means by group, too",
+    )
+    verb.add_argument("--group-column", metavar="NAME", help="its column that names the group")
     verb.add_argument("--workers", type=int, default=1, help="processes")
     verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
 
@@ -93,11 +104,13 @@ def _command(args: argparse.Namespace, *more: str) -> str:
 def _assays(args: argparse.Namespace) -> str:
     from molmeta.evaluation import Protocol, run_benchmarks, write_results
 
+    groups = _groups(args)
+    support_sizes = args.support_sizes or SIZES[args.protocol == options.PUBLISHED]
     if args.query_shots or args.published_size:
         raise ConfigError("--query-shots and --published-size are of images; give --images")
     splits = options.read_splits(args)
     protocol = Protocol(
-        tuple(2 * k for k in args.shots) if args.shots else tuple(args.support_sizes),
+        tuple(2 * k for k in args.shots) if args.shots else tuple(support_sizes),
         args.draws or 10,
         args.seed,
         args.part,
@@ -108,14 +121,24 @@ def _assays(args: argparse.Namespace) -> str:
     results, notes = run_benchmarks(
         args.learners, splits, protocol, args.save_dir, workers=args.workers
     )
-    sizes = ["--shots", *args.shots] if args.shots else ["--support-sizes", *args.support_sizes]
+    sizes = ["--shots", *args.shots] if args.shots else ["--support-sizes", *support_sizes]
     command = _command(
         *(args, *options.data_words(args)),
         *(["--regression"] if args.regression else []),
         *(["--best-look"] if args.best_look else []),
+        *(["--groups-path", args.groups_path.name] if args.groups_path else []),
+        *(["--group-column", args.group_column] if args.group_column else []),
         *(*map(str, sizes), "--draws", str(protocol.draws), "--seed", str(args.seed)),
     )
-    return write_results(results, args.output, protocol, command, notes)
+    return write_results(results, args.output, protocol, command, notes, groups)
+
+
+def _groups(args: argparse.Namespace) -> dict[str, str] | None:
+    from molmeta.evaluation import read_groups
+
+    if (args.groups_path is None) != (args.group_column is None):
+        raise ConfigError("--groups-path and --group-column belong together; give both")
+    return read_groups(args.groups_path, args.group_column) if args.groups_path else None
 
 
 def _images(args: argparse.Namespace) -> str:

@@ -30,7 +30,7 @@ def read_fs_mol(
     measured : bool
         Read the measured values in place of the classes, of the assays that have −log10 of a
         molar concentration: percentages are never mixed with these. Bounds are bounds: IC50 > 10 µM
-        is a value < 5.
+        is a value < 5. Without it, these values stand behind the classes (`Assay.behind`).
     merge : bool
         Merge what was measured several times in one assay, as everywhere here; the published
         protocol keeps every row.
@@ -54,9 +54,12 @@ def read_fs_mol(
             raise DataError(f"{path} has no assay with −log10 of a molar concentration")
     frame = pd.DataFrame({"row": np.arange(1, len(rows) + 1), "assay_id": rows["assay_id"]})
     frame["value"] = rows["value" if measured else "label"].astype(float)
+    turned = rows["relation"].replace(TURNED)
+    censor = turned.map({"<": -1, "<=": -1, ">": 1, ">=": 1}).fillna(0).astype(int)
     if measured:
-        turned = rows["relation"].replace(TURNED)
-        frame["censor"] = turned.map({"<": -1, "<=": -1, ">": 1, ">=": 1}).fillna(0).astype(int)
+        frame["censor"] = censor
+    else:
+        frame["behind"] = rows["value"].where((rows["type"] == LOG) & (censor == 0)).astype(float)
     repaired = rows["smiles"].map({text: repair_phosphorus(text) for text in set(rows["smiles"])})
     table = table_from_rows(repaired, frame, Policy(), str(path), merge=merge)
     first = rows.drop_duplicates("assay_id")

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from molmeta.datasets.measurements import read_measurements
+from molmeta.datasets.standardised import standardised
 from molmeta.errors import DataError
-from molmeta.featurizers import Policy, Standardiser
+from molmeta.featurizers import Policy
 from molmeta.molecules import Molecules
 from molmeta.tasks import Assay, Assays, Classification, Regression
 
@@ -146,19 +147,21 @@ def table_from_rows(
             f"{source}: every molecule was measured several times with results that disagree, so "
             "nothing is left; decide between them first"
         )
-    return Table(assays_from_rows(kept), report, policy)
+    # what is left out stays a molecule, so that features are kept for both ways of reading
+    return Table(assays_from_rows(kept, measured["smiles"]), report, policy)
 
 
 def _standardise(smiles: pd.Series, policy: Policy) -> tuple[pd.Series, pd.DataFrame]:
-    one = Standardiser(policy)
-    results = {text: one(text) for text in dict.fromkeys(smiles)}
+    texts = [str(text) for text in smiles]
+    results = standardised(texts, policy)
     rejected = [
         {"row": row, "smiles": text, "status": results[text].status, "reason": results[text].reason}
-        for row, text in enumerate(smiles, start=1)
+        for row, text in enumerate(texts, start=1)
         if results[text].status != "ok"
     ]
     columns = ["row", "smiles", "status", "reason"]
-    return smiles.map(lambda text: results[text].smiles), pd.DataFrame(rejected, columns=columns)
+    found = pd.Series([results[text].smiles for text in texts], index=smiles.index)
+    return found, pd.DataFrame(rejected, columns=columns)
 
 
 def _merge(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -181,6 +184,7 @@ def _merge(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             low=("value", "min"),
             high=("value", "max"),
             binary=("binary", "first"),
+            **({"behind": ("behind", "median")} if "behind" in parts else {}),
         )
         .reset_index()
     )
@@ -201,9 +205,12 @@ def _merge(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return merged, merged.loc[disagree, columns]
 
 
-def assays_from_rows(rows: pd.DataFrame) -> Assays:
-    """Assays of rows `smiles, assay_id, value`, maybe `censor`: standardised, none twice."""
-    smiles = list(dict.fromkeys(rows["smiles"]))
+def assays_from_rows(rows: pd.DataFrame, every: pd.Series | None = None) -> Assays:
+    """Assays of rows `smiles, assay_id, value`, maybe `censor` and `behind`: standardised.
+
+    Their molecules are views of one store, of `every` SMILES.
+    """
+    smiles = list(dict.fromkeys(rows["smiles"] if every is None else every))
     molecules, position = Molecules(smiles), {text: i for i, text in enumerate(smiles)}
     out = []
     for name, part in rows.groupby("assay_id", sort=False):
@@ -214,5 +221,6 @@ def assays_from_rows(rows: pd.DataFrame) -> Assays:
         binary = not bounded and bool(np.isin(values, [0, 1]).all())
         target = Classification(2) if binary else Regression()
         bounds = censor if bounded else None
-        out.append(Assay(str(name), molecules[index], values, target, censor=bounds))
+        behind = part["behind"].to_numpy(float) if "behind" in part else None
+        out.append(Assay(str(name), molecules[index], values, target, {}, bounds, behind))
     return Assays(out)

@@ -6,6 +6,7 @@ from .features_with_prior import FeaturesWithPrior as FeaturesWithPrior
 from .fingerprint_network import FingerprintNetwork as FingerprintNetwork
 from .ggnn import GGNN as GGNN
 from .gin import GIN as GIN
+from .joined import Joined as Joined
 from .pixels import Pixels as Pixels
 from .pyg import PyG as PyG
 from .residual import Residual as Residual
@@ -14,3 +15,4 @@ from .static_hypernetwork import HyperGIN as HyperGIN
 from .train_assay_labels import FeaturesWithLabels as FeaturesWithLabels
 from .train_assay_labels import TrainAssayLabels as TrainAssayLabels
 from .weighted_fingerprint import WeightedFingerprint as WeightedFingerprint
+from .whitened import Whitened as Whitened

@@ -37,6 +37,10 @@ class Encoder(nn.Module):
     def forward(self, x: Inputs) -> Tensor:
         """Encode `n` inputs: `[n, dim]`."""
 
+    def begin_with(self, encoder: nn.Module) -> None:
+        """Take the weights of an encoder of the same kind and sizes."""
+        self.load_state_dict(encoder.state_dict())
+
     @property
     def device(self) -> torch.device:
         """Where the parameters are (the CPU if there are none)."""

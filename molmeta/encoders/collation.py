@@ -1,13 +1,17 @@
-"""Molecules as a graph batch: each distinct environment of an atom once in a layer."""
+"""Molecules as networks read them: a graph batch, or a sparse matrix of counts."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import csr_array, hstack
 
 from molmeta.molecules import (
     BOND_CODES,
+    Counts,
     Csr,
     Environments,
     GraphBatch,
@@ -31,6 +35,22 @@ def collate(
         known = x.environments(radius, typed, block)
         x.memo[key] = _graph_batch(x, x.block(block), known).to(device)
     return x.memo[key]
+
+
+def collate_counts(x: Molecules, blocks: Sequence[str]) -> Csr:
+    """log(1 + counts) of fingerprints side by side, `[n, sum of widths]`; kept with the view."""
+    key = ("counts", *blocks)
+    if key not in x.memo:
+        side_by_side = hstack([_logarithms(x, name) for name in blocks], format="csr")
+        x.memo[key] = Csr.weighted(csr_array(side_by_side))
+    return x.memo[key]
+
+
+def _logarithms(x: Molecules, name: str) -> csr_array:
+    block: Counts = x.block(name).take(x.index)
+    values = np.log1p(block.counts.astype(np.float32))
+    parts = (values, block.columns.astype(np.int32), block.offsets)
+    return csr_array(parts, shape=(len(block), block.width))
 
 
 def _graph_batch(x: Molecules, graphs: Graphs, known: Environments) -> GraphBatch:

@@ -69,6 +69,7 @@ class TrainAssayLabels(Encoder):
         if read not in READINGS:
             raise ConfigError(f"there is no reading '{read}'; there is: {', '.join(READINGS)}")
         self.read = read
+        self.columns = {"labels": slice(0, None)}  # as many as there are assays, when it is used
 
     def forward(self, x: Molecules) -> Tensor:
         """Look the labels up."""

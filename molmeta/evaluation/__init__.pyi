@@ -3,6 +3,9 @@ from .assay_benchmark import prepared as prepared
 from .assay_benchmark import run_benchmark as run_benchmark
 from .assay_benchmark import run_benchmarks as run_benchmarks
 from .demonstration import demo as demo
+from .groups import by_group as by_group
+from .groups import groups_markdown as groups_markdown
+from .groups import read_groups as read_groups
 from .image_benchmark import run_image_benchmark as run_image_benchmark
 from .image_results import write_image_results as write_image_results
 from .jobs import run_jobs as run_jobs

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from molmeta.evaluation.groups import by_group, groups_markdown
 from molmeta.evaluation.plots import plot_dominance, plot_learning_curves
 from molmeta.evaluation.protocol import Protocol, markdown, tasks_per_size, verdict
 from molmeta.files import write_atomic
@@ -32,11 +34,17 @@ class Results(NamedTuple):
 
 
 def write_results(
-    results: Results, path: Path, protocol: Protocol, command: str, notes: str = ""
+    results: Results,
+    path: Path,
+    protocol: Protocol,
+    command: str,
+    notes: str = "",
+    groups: Mapping[str, str] | None = None,
 ) -> str:
     """`<path>`.csv, and beside it a Markdown summary, plots and the environment.
 
-    Returns the summary, which ends in the `notes`.
+    Returns the summary, which has means by group where assays have `groups`, and ends in the
+    `notes`.
     """
     scores = results.scores
     counts = tasks_per_size(scores)
@@ -50,7 +58,9 @@ def write_results(
         + "Mean over draws, then assays; differences on the same episodes, 95 % bootstrap over "
         f"assays. A constant score has ΔAUPRC 0. {_looks(results.costs, protocol.part)}\n\n"
         f"{markdown(scores, REFERENCE)}\n{costs_table(results.costs)}\n"
-        f"{verdict(scores, REFERENCE)}\n{notes}"
+        f"{verdict(scores, REFERENCE)}\n"
+        + (f"{groups_markdown(by_group(scores, dict(groups)))}\n" if groups else "")
+        + notes
     )
     write_tables(results, path, command, summary)
     if len(counts) > 1:

@@ -21,7 +21,7 @@ from molmeta.models import (
     untrained,
 )
 from molmeta.tasks import Split
-from molmeta.training import meta_train
+from molmeta.training import encoder_folder, meta_train
 
 ALL = "all"
 
@@ -43,6 +43,7 @@ def trained_model(
         split.train,
         split.validation,
         save_dir=save_dir / experiment.name,
+        encoders_dir=save_dir,
     )
 
 
@@ -56,10 +57,11 @@ def configured(name: str, protocol: Protocol) -> Experiment:
     """
     if Path(name).is_dir():
         return from_pretrained(name).experiment
-    if not name.endswith(".toml") and name not in experiment_names():
+    known = [*experiment_names(), *experiment_names("fsmol")]
+    if not name.endswith(".toml") and name not in known:
         raise ConfigError(
             f"'{name}' is neither a model folder nor an experiment; experiments: "
-            + ", ".join(experiment_names())
+            + ", ".join(known)
         )
     experiment = load_experiment(name)
     if not protocol.measured:
@@ -78,8 +80,10 @@ def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     row["parameters"] = sum(p.numel() for p in model.learner.parameters())
     if (folder / "history.csv").exists():
         row["steps"] = int(pd.read_csv(folder / "history.csv")["step"].max())
-    for path in (folder / "environment.json", folder / "encoder" / "environment.json"):
-        if path.exists():
+    begun_with = model.experiment.training.encoder_from
+    encoder = encoder_folder(begun_with, folder, folder.parent) if begun_with else None
+    for path in (folder / "environment.json", encoder and encoder / "environment.json"):
+        if path and path.exists():
             row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
                 "training_seconds", 0
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.learners.censored import exact_for_bounds
-from molmeta.learners.kernels import FingerprintKernel, WithLabels, fingerprint_kernel
+from molmeta.learners.kernels import (
+    FingerprintKernel,
+    WithLabels,
+    fingerprint_kernel,
+    kernel_of,
+)
 from molmeta.learners.multi_task import MultiTask
 from molmeta.tasks import Classification, Examples, Regression, Target
 
@@ -180,11 +185,17 @@ def prior_mean(encoder: nn.Module, target: Target, **options: float) -> Embedded
     return trained(encoder, PriorMean(kernel, columns["prior"], **options))
 
 
-def gaussian_process(encoder: nn.Module, target: Target, **options: float) -> Embedded:
-    """`GaussianProcess` with a `FingerprintKernel`.
+def gaussian_process(
+    encoder: nn.Module,
+    target: Target,
+    weights: Mapping[str, float] | None = None,
+    **options: float,
+) -> Embedded:
+    """`GaussianProcess` with the kernel that an encoder's columns ask for (`kernel_of`).
 
-    On the blocks of the encoder `features`; or on the vector of an encoder whose entries are
-    counts of a kind, such as that of `gin`.
+    On the blocks of the encoder `features`, on a network's vectors (`whitened`), on known labels,
+    or on several of these (`joined`), with a weight each; or on the vector of an encoder whose
+    entries are counts of a kind, such as that of `gin`.
 
     Raises
     ------
@@ -193,11 +204,12 @@ def gaussian_process(encoder: nn.Module, target: Target, **options: float) -> Em
     """
     columns: dict[str, slice] | None = getattr(encoder, "columns", None)
     if columns is not None:
-        kernel = fingerprint_kernel(columns)
+        kernel = kernel_of(columns, weights)
     elif getattr(encoder, "non_negative", False):
         kernel = FingerprintKernel([slice(None)])
     else:
         raise ConfigError(
-            "gaussian_process compares counts: give it the encoder 'features', or 'gin'"
+            "gaussian_process compares counts or vectors: give it the encoder 'features', 'gin', "
+            "'whitened' or 'joined'"
         )
     return Embedded(encoder, GaussianProcess(kernel, **options))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from molmeta.errors import ConfigError
 from molmeta.learners.functional import tanimoto
 from molmeta.learners.head import UnitLength
 from molmeta.molecules import FINGERPRINTS
@@ -59,6 +61,79 @@ def fingerprint_kernel(columns: Mapping[str, slice]) -> FingerprintKernel:
     """`FingerprintKernel` on rows with these blocks of `Features`."""
     counts = [place for name, place in columns.items() if name in FINGERPRINTS]
     return FingerprintKernel(counts, columns.get("descriptors"))
+
+
+class CosineKernel(nn.Module):
+    r"""Cosine of two vectors: :math:`a \cdot b / (\lVert a \rVert \lVert b \rVert)`.
+
+    A vector of zeros, such as that of a molecule without a known label, is like nothing.
+
+    Parameters
+    ----------
+    columns : slice
+        Where the vector stands in a row.
+    """
+
+    def __init__(self, columns: slice) -> None:
+        super().__init__()
+        self.columns = columns
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """`[n, d]` and `[m, d]` to `[n, m]`."""
+        unit = (F.normalize(rows[:, self.columns], dim=1) for rows in (a, b))
+        return next(unit) @ next(unit).T
+
+
+class SumOfKernels(nn.Module):
+    """Kernels, each with its weight: what is like in one of several ways is like.
+
+    Parameters
+    ----------
+    kernels : sequence of nn.Module
+        Two sets of rows to `[n, m]`.
+    weights : sequence of float
+        Of sum one, so that k(a, a) = 1.
+    """
+
+    def __init__(self, kernels: Sequence[nn.Module], weights: Sequence[float]) -> None:
+        super().__init__()
+        self.kernels, self.weights = nn.ModuleList(kernels), list(weights)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """`[n, d]` and `[m, d]` to `[n, m]`."""
+        parts = zip(self.kernels, self.weights, strict=True)
+        return torch.stack([weight * kernel(a, b) for kernel, weight in parts]).sum(dim=0)
+
+
+def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None) -> nn.Module:
+    """The kernel for rows with these columns: of fingerprints, of a `vector`, of `labels`.
+
+    Parameters
+    ----------
+    weights : mapping, optional
+        Of `fingerprints`, `vector` and `labels`; equal by default. They are scaled to a sum of one.
+
+    Raises
+    ------
+    ConfigError
+        A weight is of something that the rows have not, or is missing; or there is nothing.
+    """
+    kernels = {
+        name: CosineKernel(columns[name]) for name in ("vector", "labels") if name in columns
+    }
+    known: dict[str, nn.Module] = dict(kernels)
+    if set(columns) & set(FINGERPRINTS):
+        known["fingerprints"] = fingerprint_kernel(columns)
+    given = dict.fromkeys(known, 1.0) if weights is None else dict(weights)
+    if set(given) != set(known) or not known:
+        raise ConfigError(
+            f"the encoder gives a kernel {' and '.join(sorted(known)) or 'nothing'} to compare by; "
+            f"weights has {', '.join(sorted(given)) or 'nothing'}"
+        )
+    if len(known) == 1:
+        return next(iter(known.values()))
+    total = sum(given.values())
+    return SumOfKernels(list(known.values()), [given[name] / total for name in known])
 
 
 class LearnedRBF(nn.Module):

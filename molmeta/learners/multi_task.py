@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.tasks import Episode, Examples, Inputs, Regression, cat
 
@@ -61,6 +62,8 @@ class MultiTask(Learner):
 
     @torch.no_grad()
     def _watch(self, h: Tensor) -> None:
+        if self.prior is None:
+            return
         expected = h @ self.heads.weight.mean(dim=0)
         self.variance.lerp_(expected.var(), MOMENTUM)  # type: ignore[operator]
 
@@ -108,6 +111,9 @@ class LabelledMolecules:
         n molecules.
     row, task, y : Tensor
         `[m]`: label y of molecule `row` in assay `task`.
+    value : Tensor
+        `[m]`: the measured value behind the label, on the scale of its assay's mean and spread;
+        NaN where there is none.
     mean_labels : float
         Labels of the whole batch, over the number of its parts.
     """
@@ -116,37 +122,88 @@ class LabelledMolecules:
     row: Tensor
     task: Tensor
     y: Tensor
+    value: Tensor
     mean_labels: float
 
     def to(self, device: torch.device) -> LabelledMolecules:
         """Labels on a device; molecules move when they are collated."""
-        return replace(
-            self, row=self.row.to(device), task=self.task.to(device), y=self.y.to(device)
-        )
+        names = ("row", "task", "y", "value")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 class MultiTaskByMolecule(MultiTask):
     r"""Multi-task training as Nguyen et al. (2020) do it: batches of molecules, not of assays.
 
     The loss is the mean cross-entropy over all labels of a batch, so that an assay counts as much
-    as it has measurements. Heads start as Xavier's.
+    as it has measurements; and, with a weight w, the squared error of the values v behind them, for
+    which an assay has a second head:
+
+    .. math:: \frac{1}{|B|} \sum_{(i,t) \in B} \mathrm{CE}(y_{it}) + w\, (\hat v_{it} - v_{it})^2
+
+    Heads start as Xavier's.
+
+    Parameters
+    ----------
+    model, network, names, prior
+        As for `MultiTask`.
+    values_weight : float
+        w.
     """
 
-    def __init__(self, model: Learner, network: nn.Module, names: Sequence[str]) -> None:
-        super().__init__(model, network, names)
+    def __init__(
+        self,
+        model: Learner,
+        network: nn.Module,
+        names: Sequence[str],
+        prior: nn.Linear | None = None,
+        values_weight: float = 0.0,
+    ) -> None:
+        super().__init__(model, network, names, prior)
+        self.values_weight = values_weight
         nn.init.xavier_uniform_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
+        if values_weight:
+            self.value_heads = nn.Linear(network.dim, len(names))  # type: ignore[arg-type]
+            nn.init.xavier_uniform_(self.value_heads.weight)
+            nn.init.zeros_(self.value_heads.bias)
+
+    @classmethod
+    def of(cls, learner: Learner, values_weight: float) -> MultiTaskByMolecule:
+        """What trains by molecules in place of a `MultiTask`, which trains by assays.
+
+        Raises
+        ------
+        ConfigError
+            The learner is trained by episodes, and not by all assays at once.
+        """
+        if not isinstance(learner, MultiTask):
+            raise ConfigError(
+                f"batches of molecules (batch_size in [episodes]) train one network for all assays "
+                f"at once; {type(learner).__name__} is trained by episodes: give it support_sizes "
+                "and query_size, or an encoder_from that is trained so"
+            )
+        return cls(
+            learner.model, learner.network, list(learner.number), learner.prior, values_weight
+        )
 
     def meta_loss(self, episodes: Sequence[LabelledMolecules]) -> Tensor:
         """Over the labels of these parts of a batch; the mean over all parts is the batch's."""
         h = self.network(cat([part.x for part in episodes]))
+        self._watch(h.detach())
         starts = accumulate((len(part.x) for part in episodes), initial=0)
-        losses = [self._sum(h[start:], part) for start, part in zip(starts, episodes, strict=False)]
-        return torch.stack(losses).sum() / (episodes[0].mean_labels * len(episodes))
-
-    def _sum(self, h: Tensor, part: LabelledMolecules) -> Tensor:
-        outputs = (h[part.row] * self.heads.weight[part.task]).sum(dim=1)
-        outputs = outputs + self.heads.bias[part.task]
-        return F.binary_cross_entropy_with_logits(
-            outputs, part.y.to(outputs.dtype), reduction="sum"
+        row = torch.cat([part.row + k for k, part in zip(starts, episodes, strict=False)])
+        task, y, value = (
+            torch.cat([getattr(part, name) for part in episodes]) for name in ("task", "y", "value")
         )
+        outputs = _at(self.heads, h, row, task)
+        loss = F.binary_cross_entropy_with_logits(outputs, y.to(outputs.dtype), reduction="sum")
+        if self.values_weight:
+            known = torch.isfinite(value)
+            found = _at(self.value_heads, h, row[known], task[known])
+            loss = loss + self.values_weight * (found - value[known]).square().sum()
+        return loss / (episodes[0].mean_labels * len(episodes))
+
+
+def _at(heads: nn.Linear, h: Tensor, row: Tensor, task: Tensor) -> Tensor:
+    """Outputs of single molecules in single assays: `[m]`."""
+    return (h[row] * heads.weight[task]).sum(dim=1) + heads.bias[task]

@@ -14,6 +14,7 @@ from .checkpoints import save_assay as save_assay
 from .checkpoints import save_pretrained as save_pretrained
 from .checkpoints import tensors_sha256 as tensors_sha256
 from .checkpoints import untrained as untrained
+from .config import Batches as Batches
 from .config import Episodes as Episodes
 from .config import Experiment as Experiment
 from .config import Model as Model

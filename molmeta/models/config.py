@@ -17,6 +17,9 @@ from molmeta.featurizers import Policy
 from molmeta.learners import Learner
 from molmeta.tasks import target_from_dict
 
+FOLDERS = ("", "images", "nguyen2020", "fsmol")  # of the experiments that are shipped
+SCHEDULES = ("constant", "cosine")
+
 
 @dataclass(frozen=True)
 class Model:
@@ -53,6 +56,26 @@ class Episodes:
     query_size: int = 64
     meta_batch_size: int = 8
     shuffle_classes: bool = False
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How multi-task training draws molecules, each with all its labels at once.
+
+    Attributes
+    ----------
+    batch_size : int
+        Molecules a step.
+    values_weight : float
+        Weight of the measured values behind the labels, where there are any
+        (`MultiTaskByMolecule`).
+    support_sizes : tuple of int
+        Of the validation episodes.
+    """
+
+    batch_size: int = 1024
+    values_weight: float = 0.5
+    support_sizes: tuple[int, ...] = (16, 64)
 
 
 @dataclass(frozen=True)
@@ -104,6 +127,8 @@ class Training:
     encoder_from : str
         An experiment that is trained first, on the same data: the encoder begins with its weights.
         For learners that find nothing to tell apart in the vectors of a random encoder.
+    schedule : str
+        `constant`; or `cosine`: the rates fall to zero at the last step, after a short warm-up.
     """
 
     steps: int = 600
@@ -116,6 +141,12 @@ class Training:
     seed: int = 0
     encoder_lr: float | None = None
     encoder_from: str = ""
+    schedule: str = "constant"
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            known = " or ".join(map(repr, SCHEDULES))
+            raise ConfigError(f"training.schedule is {self.schedule!r}; it is {known}")
 
 
 @dataclass(frozen=True)
@@ -124,7 +155,7 @@ class Experiment:
 
     name: str
     model: Model
-    episodes: Episodes | Shots = field(default_factory=Episodes)
+    episodes: Episodes | Batches | Shots = field(default_factory=Episodes)
     training: Training = field(default_factory=Training)
 
     @property
@@ -133,9 +164,9 @@ class Experiment:
         return bool(self.training.steps or self.training.encoder_from)
 
     @property
-    def assay_episodes(self) -> Episodes:
-        """How tasks are drawn from assays; raises `ConfigError`, if it is for images."""
-        if not isinstance(self.episodes, Episodes):
+    def from_assays(self) -> Episodes | Batches:
+        """How assays are learned from; raises `ConfigError`, if it is for images."""
+        if isinstance(self.episodes, Shots):
             raise ConfigError(
                 f"the experiment '{self.name}' is for images: its episodes have shots"
             )
@@ -171,7 +202,7 @@ class Experiment:
         episodes = spec.get("episodes", {})
         parts = {
             "model": _fill(Model, {**model, "policy": policy}, "model"),
-            "episodes": _fill(Shots if "shots" in episodes else Episodes, episodes, "episodes"),
+            "episodes": _fill(_kind(episodes), episodes, "episodes"),
             "training": _fill(Training, spec.get("training", {}), "training"),
         }
         return _fill(cls, {**spec, **parts}, "experiment")
@@ -192,8 +223,7 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
     ConfigError
         There is no such experiment or file, or it is not a valid configuration.
     """
-    folders = ("", "images", "nguyen2020")
-    path, shipped = Path(name_or_path), [n for folder in folders for n in experiment_names(folder)]
+    path, shipped = Path(name_or_path), [n for folder in FOLDERS for n in experiment_names(folder)]
     if path.suffix == ".toml":
         if not path.is_file():
             raise ConfigError(f"there is no configuration file {path}")
@@ -230,6 +260,11 @@ def _fill(cls: type, values: dict[str, Any], where: str) -> Any:
         if required and key not in values:
             raise ConfigError(f"{where} lacks the key '{key}'")
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _kind(episodes: dict[str, Any]) -> type:
+    """What `[episodes]` describes, by a key that no other has."""
+    return Shots if "shots" in episodes else Batches if "batch_size" in episodes else Episodes
 
 
 def _fits(value: Any, default: float | str) -> bool:

@@ -23,5 +23,6 @@ from .identity import read_mol as read_mol
 from .identity import scaffold as scaffold
 from .identity import scaffolds as scaffolds
 from .molecules import Molecules as Molecules
+from .prepared import Prepared as Prepared
 from .ragged import ragged_rows as ragged_rows
 from .ragged import row_offsets as row_offsets

@@ -13,36 +13,56 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Csr:
-    """A sparse 0/1 matrix in compressed rows, with its transpose.
+    """A sparse matrix in compressed rows, with its transpose.
 
-    Row i sums the columns `indices[offsets[i]:offsets[i + 1]]`. All arrays are int32.
+    Row i sums the columns `indices[offsets[i]:offsets[i + 1]]`, each times its entry of `weights`;
+    without these, all are 1. Other arrays are int32.
     """
 
     indices: Tensor
     offsets: Tensor
     t_indices: Tensor
     t_offsets: Tensor
+    weights: Tensor | None = None
+    t_weights: Tensor | None = None
 
     @classmethod
     def from_rows(cls, indices: np.ndarray, offsets: np.ndarray, columns: int) -> Csr:
-        """The matrix with these columns, in any order, in each row, of so many columns."""
+        """The 0/1 matrix with these columns, in any order, in each row, of so many columns."""
         ones = np.ones(len(indices), dtype=np.int8)
         parts = (ones, indices.astype(np.int32), offsets.astype(np.int32))
-        matrix = csr_array(parts, shape=(len(offsets) - 1, columns))
-        matrix.sort_indices()
-        transposed = matrix.tocsc()
-        arrays = (matrix.indices, matrix.indptr, transposed.indices, transposed.indptr)
-        return cls(*(torch.from_numpy(array.astype(np.int32, copy=False)) for array in arrays))
+        return cls(*_both_ways(csr_array(parts, shape=(len(offsets) - 1, columns)))[:4])
 
-    def to(self, device: torch.device) -> Csr:
-        """All arrays on a device."""
-        return Csr(*(array.to(device) for array in self.__dict__.values()))
+    @classmethod
+    def weighted(cls, matrix: csr_array) -> Csr:
+        """A matrix of scipy's, of floats."""
+        return cls(*_both_ways(matrix))
+
+    def to(self, device: torch.device, dtype: torch.dtype | None = None) -> Csr:
+        """All arrays on a device, the weights of a type."""
+        *places, weights, t_weights = self.__dict__.values()
+        parts = (None if w is None else w.to(device, dtype) for w in (weights, t_weights))
+        return Csr(*(array.to(device) for array in places), *parts)
+
+
+def _both_ways(matrix: csr_array) -> list[Tensor]:
+    """Indices and offsets of a matrix and of its transpose, and then the entries of both."""
+    matrix.sort_indices()
+    turned = matrix.tocsc()
+    places = (matrix.indices, matrix.indptr, turned.indices, turned.indptr)
+    arrays = [array.astype(np.int32, copy=False) for array in places]
+    return [torch.from_numpy(array) for array in (*arrays, matrix.data, turned.data)]
 
 
 class _NeighbourSum(torch.autograd.Function):
     @staticmethod
-    def forward(h, indices, offsets, t_indices, t_offsets):
-        return F.embedding_bag(indices, h, offsets, mode="sum", include_last_offset=True)
+    def forward(h, indices, offsets, t_indices, t_offsets, weights, t_weights):
+        return F.embedding_bag(
+            *(indices, h, offsets),
+            mode="sum",
+            include_last_offset=True,
+            per_sample_weights=weights,
+        )
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -50,20 +70,19 @@ class _NeighbourSum(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, *grads):
-        indices, offsets, t_indices, t_offsets = ctx.saved_tensors
-        grad = _NeighbourSum.apply(grads[0], t_indices, t_offsets, indices, offsets)
-        return grad, None, None, None, None
+        indices, offsets, t_indices, t_offsets, weights, t_weights = ctx.saved_tensors
+        turned = (t_indices, t_offsets, indices, offsets, t_weights, weights)
+        return _NeighbourSum.apply(grads[0].contiguous(), *turned), *[None] * 6
 
 
 def neighbour_sum(h: Tensor, csr: Csr) -> Tensor:
     r"""Sum of neighbours, :math:`\sum_{j \in N(i)} h_j`, for `h [m, d]`: `[n, d]`.
 
-    The product with a sparse 0/1 matrix, whose gradient is the product with the transpose, hence
-    differentiable any number of times. Message passing, pooling and feature lookup are this one.
+    The product with a sparse matrix, whose gradient is the product with the transpose, hence
+    differentiable any number of times. Message passing, pooling, feature lookup and the first layer
+    on counts are this one.
     """
-    out = _NeighbourSum.apply(
-        h.contiguous(), csr.indices, csr.offsets, csr.t_indices, csr.t_offsets
-    )
+    out = _NeighbourSum.apply(h.contiguous(), *csr.__dict__.values())
     assert isinstance(out, Tensor)
     return out
 

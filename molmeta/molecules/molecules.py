@@ -2,24 +2,27 @@
 
 `Molecules` is a view: a list of rows of a shared store. A block (`graph`, `ecfp4`, `descriptors`)
 is computed for the whole store when something first asks for it, with the featuriser that the
-registry has under that name.
+registry has under that name; of many molecules it is kept on disk (`Molecules.keep_in`).
 """
 
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rdkit import Chem
 from torch import Tensor
+from tqdm import tqdm
 
 from molmeta import registry
 from molmeta.errors import MolmetaError
 from molmeta.molecules.blocks import Block, Graphs
 from molmeta.molecules.environments import Environments, distinct_environments
+from molmeta.molecules.prepared import BLOCKS, Prepared
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
@@ -35,22 +38,55 @@ class _Store:
         self.smiles, self.parsed = smiles, parsed
         self.blocks: dict[str, Block] = {}
         self.environments: dict[tuple[str, int, bool], Environments] = {}
+        self.prepared: Prepared | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which opens again what is kept on disk."""
+        kept = self.prepared is not None
+        blocks = {
+            name: block
+            for name, block in self.blocks.items()
+            if not kept or type(block) not in BLOCKS.values()
+        }
+        found = {} if kept else self.environments
+        return {**vars(self), "parsed": None, "blocks": blocks, "environments": found}
 
     def compute(self, names: Sequence[str], workers: int) -> None:
-        """Compute the missing blocks in one pass over the molecules, parsed once."""
+        """Open or compute the missing blocks, in one pass over the molecules, parsed once."""
         missing = [name for name in names if name not in self.blocks]
+        if self.prepared is not None:
+            for name in missing:
+                if block := self.prepared.block(name):
+                    self.blocks[name] = block
+            missing = [name for name in missing if name not in self.blocks]
         if not missing:
             return
-        if workers == 1 or len(self.smiles) < CHUNK:
-            self.blocks |= featurize(self.smiles, missing, self.parsed)
+        parts = list(self._featurized(missing, workers))
+        for name in missing:
+            blocks = [part.pop(name) for part in parts]
+            self.blocks[name] = type(blocks[0]).concatenate(blocks)
+            if self.prepared is not None:
+                self.prepared.keep(name, self.blocks[name])
+
+    def _featurized(self, names: list[str], workers: int) -> Iterator[dict[str, Any]]:
+        """Chunk by chunk, so that no more than one is in the form that RDKit gives."""
+        if len(self.smiles) <= CHUNK:
+            yield featurize(self.smiles, names, self.parsed)
             return
         starts = range(0, len(self.smiles), CHUNK)
-        chunks = [self.smiles[start : start + CHUNK] for start in starts]
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-            parts = list(pool.map(featurize, chunks, [missing] * len(chunks)))
-        for name in missing:
-            blocks = [part[name] for part in parts]
-            self.blocks[name] = type(blocks[0]).concatenate(blocks)
+        bar = tqdm(total=len(self.smiles), unit=" molecules", delay=2, disable=None)
+        if workers == 1:
+            for start in starts:
+                rows = slice(start, start + CHUNK)
+                yield featurize(self.smiles[rows], names, self.parsed and self.parsed[rows])
+                bar.update(CHUNK)
+        else:
+            chunks = [self.smiles[start : start + CHUNK] for start in starts]
+            with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+                for part in pool.map(featurize, chunks, [names] * len(chunks)):
+                    yield part
+                    bar.update(CHUNK)
+        bar.close()
 
 
 def featurize(
@@ -146,6 +182,12 @@ class Molecules:
         self._store.compute([name], workers=1)
         return self._store.blocks[name]
 
+    def keep_in(self, folder: Path) -> Molecules:
+        """Keep the blocks of the whole *store* in a folder (see `Prepared`); returns this view."""
+        if self._store.prepared is None:
+            self._store.prepared = Prepared(folder, self._store.smiles)
+        return self
+
     def attach(self, name: str, block: Block) -> None:
         """Give the whole *store* a block that no featuriser computes."""
         self._store.blocks[name] = block
@@ -171,6 +213,10 @@ class Molecules:
     def environments(self, radius: int, typed: bool = False, block: str = "graph") -> Environments:
         """The distinct atom environments of the whole *store*, in a block of graphs, found once."""
         found, key = self._store.environments, (block, radius, typed)
+        prepared = self._store.prepared
+        kept = prepared and key not in found and prepared.environments(*key)
+        if kept:
+            found[key] = kept
         if key not in found:
             graphs: Graphs = self.block(block)
             first_atom = np.repeat(graphs.atom_offsets[:-1], np.diff(graphs.bond_offsets))
@@ -178,6 +224,8 @@ class Molecules:
             found[key] = distinct_environments(
                 graphs.atom_code, bonds, graphs.bond_code, radius, typed
             )
+            if prepared:
+                prepared.keep_environments(*key, found[key])
         return found[key]
 
     @staticmethod

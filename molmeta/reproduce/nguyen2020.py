@@ -22,11 +22,18 @@ from molmeta.models import Episodes, from_pretrained
 from molmeta.registry import nearest
 from molmeta.reproduce.early_stopping import FineTuning
 from molmeta.reproduce.methods import FOREST, forests, methods_of, score_all, selection_score
-from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import META, MULTI_TASK, TRAINED, Size, experiment
 from molmeta.seeds import torch_seeded
 from molmeta.tasks import Assay, AssayEpisodes, at_random, large_enough
-from molmeta.training import compute_features, digest, rank, run_training, start_learner, world_size
+from molmeta.training import (
+    MoleculeBatches,
+    compute_features,
+    digest,
+    rank,
+    run_training,
+    start_learner,
+    world_size,
+)
 
 SELECT_BY = 96  # measurements of a validation task that are fine-tuned on
 
@@ -168,8 +175,10 @@ def _meta(job: Job) -> None:
 def _multi_task(job: Job) -> None:
     study, size = job.study, job.size
     smiles = frozenset().union(*(assay.molecules.smiles for assay in study.pretraining))
-    batches = MoleculeBatches.of(study.pretraining, smiles - study.held_out, size.batch, job.seed)
-    held_out = MoleculeBatches.of(study.pretraining, study.held_out & smiles, size.batch)
+    batches = MoleculeBatches.of(
+        study.pretraining, size.batch, job.seed, keep=smiles - study.held_out
+    )
+    held_out = MoleculeBatches.of(study.pretraining, size.batch, keep=study.held_out & smiles)
     one = experiment(job.kind, size, job.compat, job.seed, epoch=batches.epoch)
     model = start_learner(one, job.device)
     names = [assay.name for assay in study.pretraining]

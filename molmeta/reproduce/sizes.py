@@ -104,7 +104,7 @@ def experiment(
     else:
         learner |= {"compat": compat, "positive_weight": positive_weight}
         if compat != "gsk2020":  # .0016: what the release's double division makes of the .05
-            learner["inner_lr"] /= published.assay_episodes.support_sizes[0]
+            learner["inner_lr"] /= published.from_assays.support_sizes[0]
         looks = math.ceil(size.meta_steps / size.look_every)
         training = replace(
             training, steps=size.meta_steps, evaluate_every=size.look_every, patience=looks

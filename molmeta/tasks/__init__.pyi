@@ -15,6 +15,7 @@ from .images import ImageSplit as ImageSplit
 from .known_labels import BLOCK as BLOCK
 from .known_labels import KnownLabels as KnownLabels
 from .known_labels import attach_known_labels as attach_known_labels
+from .sampling import LEAST_QUERY as LEAST_QUERY
 from .sampling import AssayEpisodes as AssayEpisodes
 from .sampling import Draw as Draw
 from .sampling import at_random as at_random

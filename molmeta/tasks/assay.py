@@ -35,6 +35,9 @@ class Assay:
         Whatever else is known of the assay, such as its target protein.
     censor : ndarray, optional
         `[n]` in {−1, 0, 1}: a value is an upper bound (`<`), exact, or a lower bound (`>`).
+    behind : ndarray, optional
+        `[n]` float64: of classes, the measured values that they were made of; NaN where there is
+        none, or a bound.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Assay:
     target: Target
     info: Mapping[str, str] = field(default_factory=dict)
     censor: np.ndarray | None = None
+    behind: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.values)
@@ -50,9 +54,9 @@ class Assay:
     def take(self, index: np.ndarray) -> Assay:
         """Some of the measurements."""
         censor = None if self.censor is None else self.censor[index]
-        return replace(
-            self, molecules=self.molecules[index], values=self.values[index], censor=censor
-        )
+        behind = None if self.behind is None else self.behind[index]
+        parts = {"values": self.values[index], "censor": censor, "behind": behind}
+        return replace(self, molecules=self.molecules[index], **parts)
 
     def examples(self, index: np.ndarray | None = None) -> Examples:
         """All measurements, or some, as labelled examples."""
@@ -91,12 +95,14 @@ class Assay:
         info = {**self.info, "active": meaning}
         if len(kept) < len(self):
             info["undecided"] = f"{len(self) - len(kept)} bounds"
+        decided = self.take(kept)
         return replace(
-            self.take(kept),
+            decided,
             values=active.astype(np.float64),
             target=Classification(2),
             info=info,
             censor=None,
+            behind=np.where(exact(decided), decided.values, np.nan),
         )
 
     def _sides(self, threshold: float | str) -> tuple[np.ndarray, np.ndarray, str]:

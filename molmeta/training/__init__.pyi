@@ -2,9 +2,11 @@ from .cards import environment_json as environment_json
 from .distributed import processes as processes
 from .distributed import rank as rank
 from .distributed import world_size as world_size
+from .meta_training import encoder_folder as encoder_folder
 from .meta_training import for_images as for_images
 from .meta_training import meta_train as meta_train
 from .meta_training import meta_train_images as meta_train_images
+from .molecule_batches import MoleculeBatches as MoleculeBatches
 from .runs import compute_features as compute_features
 from .runs import digest as digest
 from .runs import feature_blocks as feature_blocks

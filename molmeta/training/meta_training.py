@@ -6,13 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from molmeta.errors import MolmetaError, TooFewMeasurements
-from molmeta.learners import Learner
-from molmeta.models import BaseModel, Experiment, load_experiment
+from molmeta.learners import Learner, MultiTaskByMolecule
+from molmeta.models import BaseModel, Batches, Episodes, Experiment, load_experiment
 from molmeta.seeds import torch_seeded
-from molmeta.tasks import AssayEpisodes, Assays, Images, NWayKShot, fits, large_enough
+from molmeta.tasks import Assay, AssayEpisodes, Assays, Images, NWayKShot, fits, large_enough
 from molmeta.training.cards import listed
-from molmeta.training.runs import compute_features, digest, run_training, start_learner
+from molmeta.training.molecule_batches import MoleculeBatches
+from molmeta.training.runs import (
+    compute_features,
+    digest,
+    fit_whitening,
+    run_training,
+    start_learner,
+)
 from molmeta.training.scoring import mean_accuracy, mean_score
+from molmeta.training.trainer import Sampler
 
 
 def meta_train(
@@ -21,6 +29,7 @@ def meta_train(
     validation: Assays | None = None,
     *,
     save_dir: str | Path | None = None,
+    encoders_dir: str | Path | None = None,
     device: str = "auto",
     workers: int = 1,
     progress: bool | None = None,
@@ -43,6 +52,9 @@ def meta_train(
         Gets `model.safetensors`, `config.json`, `history.csv`, `environment.json`, `README.md`,
         and while training `checkpoint.safetensors`; if that is there, the run goes on from it,
         to the same bits as an unbroken one on as many processes.
+    encoders_dir : path, optional
+        Where the experiment that an encoder is from (`encoder_from`) is trained, or found
+        trained, in a folder of its name; by default `encoder` in `save_dir`.
     device : str
         `auto`, or a torch device.
     workers : int
@@ -55,7 +67,7 @@ def meta_train(
         episodes in a meta-batch.
     """
     experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
-    drawn = experiment.assay_episodes
+    drawn = experiment.from_assays
     shared = sorted(set(train) & set(validation or {}))
     if shared:
         raise MolmetaError(f"assay {shared[0]} is in both training and validation; leave it in one")
@@ -63,32 +75,17 @@ def meta_train(
     if experiment.model.target["kind"] == "classification":
         train, one_class = train.binarise_where_possible()
         validation = validation and validation.binarise_where_possible()[0]
-    kept, small = large_enough(train.values(), drawn.support_sizes, drawn.query_size)
-    if not kept:
-        raise TooFewMeasurements(
-            f"none of the {len(train)} assays has the {max(drawn.support_sizes)} + "
-            f"{drawn.query_size} measurements of an episode; lower support_sizes or "
-            "query_size in the configuration"
-        )
+    kept, small = _learned_from(train, drawn)
     learner = start_learner(
         experiment,
         device,
         lambda name: meta_train(
             *(name, train, validation),
-            save_dir=_encoder_folder(save_dir),
+            save_dir=encoder_folder(name, save_dir, encoders_dir),
             device=device,
             workers=workers,
             progress=progress,
         ),
-    )
-    sampler = AssayEpisodes(
-        kept,
-        drawn.support_sizes,
-        drawn.query_size,
-        drawn.meta_batch_size,
-        experiment.training.seed,
-        learner.described_by,
-        drawn.shuffle_classes,
     )
     sizes, draws = drawn.support_sizes, experiment.training.validation_draws
     looked_at = [
@@ -99,13 +96,16 @@ def meta_train(
         return mean_score(one.for_use(), looked_at, sizes, draws)
 
     compute_features(learner, [*kept, *looked_at], workers)
+    fit_whitening(learner, kept, experiment.training.seed)
     left_out = one_class + [assay.name for assay in small]
     with torch_seeded("for training", experiment.training.seed):  # heads that it may add
-        trained = learner.for_training([assay.name for assay in kept]).to(learner.device)
+        trained = learner.for_training([assay.name for assay in kept])
+        if isinstance(drawn, Batches):
+            trained = MultiTaskByMolecule.of(trained, drawn.values_weight)
     return run_training(
         experiment,
-        trained,
-        sampler,
+        trained.to(learner.device),
+        _sampler(kept, drawn, experiment.training.seed, learner),
         validate if looked_at else None,
         (digest(kept), digest(looked_at)),
         [
@@ -115,6 +115,35 @@ def meta_train(
         ],
         save_dir=save_dir,
         progress=progress,
+    )
+
+
+def _learned_from(train: Assays, drawn: Episodes | Batches) -> tuple[list[Assay], list[Assay]]:
+    """The assays that can be learned from, and those that are too small for an episode."""
+    if isinstance(drawn, Batches):
+        return list(train.values()), []
+    kept, small = large_enough(train.values(), drawn.support_sizes, drawn.query_size)
+    if not kept:
+        raise TooFewMeasurements(
+            f"none of the {len(train)} assays has the {max(drawn.support_sizes)} + "
+            f"{drawn.query_size} measurements of an episode; lower support_sizes or "
+            "query_size in the configuration"
+        )
+    return kept, small
+
+
+def _sampler(kept: list[Assay], drawn: Episodes | Batches, seed: int, learner: Learner) -> Sampler:
+    """What draws from the assays."""
+    if isinstance(drawn, Batches):
+        return MoleculeBatches.of(kept, drawn.batch_size, seed)  # type: ignore[return-value]
+    return AssayEpisodes(
+        kept,
+        drawn.support_sizes,
+        drawn.query_size,
+        drawn.meta_batch_size,
+        seed,
+        learner.described_by,
+        drawn.shuffle_classes,
     )
 
 
@@ -161,7 +190,7 @@ def meta_train_images(
         lambda name: meta_train_images(
             *(name, train, validation),
             n_way=ways,
-            save_dir=_encoder_folder(save_dir),
+            save_dir=encoder_folder(name, save_dir),
             device=device,
             progress=progress,
         ),
@@ -205,5 +234,10 @@ def for_images(experiment: Experiment, images: Images, n_way: int | None = None)
     return replace(experiment, model=replace(model, encoder=encoder, target=target))
 
 
-def _encoder_folder(save_dir: str | Path | None) -> Path | None:
+def encoder_folder(
+    name: str, save_dir: str | Path | None, encoders_dir: str | Path | None = None
+) -> Path | None:
+    """Where the encoder of another experiment is trained for a run in `save_dir`."""
+    if encoders_dir is not None:
+        return Path(encoders_dir) / Path(name).stem
     return None if save_dir is None else Path(save_dir) / "encoder"

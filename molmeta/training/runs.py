@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from molmeta.device import resolve
+from molmeta.encoders import Whitened
 from molmeta.errors import ConfigError
-from molmeta.files import write_atomic
+from molmeta.files import cache_folder, locked, write_atomic
 from molmeta.learners import Embedded, Learner
-from molmeta.models import BaseModel, Experiment, save_pretrained, tensors_sha256
+from molmeta.models import BaseModel, Experiment, encode_all, save_pretrained, tensors_sha256
+from molmeta.molecules import Molecules
+from molmeta.seeds import generator
 from molmeta.tasks import Assay
 from molmeta.training.cards import environment_json, model_card
-from molmeta.training.distributed import rank
+from molmeta.training.distributed import rank, world_size
 from molmeta.training.trainer import MetaTrainer, Sampler, Validate
+
+FITTED = 20_000  # molecules whose vectors have a covariance to go by
+MANY = 20_000  # molecules whose features take longer than it takes to write them down
 
 
 def start_learner(
@@ -42,7 +50,7 @@ def start_learner(
             f"'{experiment.name}' and '{name}' (its encoder_from) must be learners on an encoder"
         )
     try:
-        learner.encoder.load_state_dict(trained.learner.encoder.state_dict())
+        learner.encoder.begin_with(trained.learner.encoder)  # type: ignore[operator]
     except RuntimeError as error:
         raise ConfigError(
             f"'{experiment.name}' has the encoder {experiment.model.encoder}, '{name}' (its "
@@ -73,9 +81,10 @@ def run_training(
         "training data": digests[0],
         "validation data": digests[1],
     }
-    trainer = MetaTrainer(learner, sampler, experiment.training, validate, identity)
     folder = None if save_dir is None else Path(save_dir)
-    learner = trainer.run(folder and folder / "checkpoint.safetensors", progress).for_use()
+    trainer = MetaTrainer(learner, sampler, experiment.training, validate, identity)
+    with _alone_in(folder):
+        learner = trainer.run(folder and folder / "checkpoint.safetensors", progress).for_use()
     if folder is None or rank() > 0:
         return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
     model = save_pretrained(learner, experiment, folder)
@@ -86,16 +95,40 @@ def run_training(
     return model
 
 
+def _alone_in(folder: Path | None) -> AbstractContextManager[None]:
+    """Two runs of one folder wait for each other; processes that train together do not."""
+    if folder is None or world_size() > 1:
+        return nullcontext()
+    return locked(folder / ".lock", f"another run trains in {folder}", wait=True)
+
+
+def fit_whitening(learner: Learner, assays: Sequence[Assay], seed: int) -> None:
+    """Fit every `Whitened` encoder to molecules of training assays, `FITTED` at most."""
+    every = [module for module in learner.modules() if isinstance(module, Whitened)]
+    if not every:
+        return
+    molecules = Molecules.cat([assay.molecules for assay in assays])
+    distinct = molecules[np.unique(molecules.smiles, return_index=True)[1]]
+    chosen = generator("whitening", seed).permutation(len(distinct))[:FITTED]
+    for one in every:
+        one.fit(encode_all(one.network, distinct[np.sort(chosen)]))
+
+
 def feature_blocks(learner: Learner) -> set[str]:
     """Names of the feature blocks that a learner's encoders read."""
     return {name for module in learner.modules() for name in getattr(module, "blocks", ())}
 
 
 def compute_features(learner: Learner, assays: Sequence[Assay], workers: int = 1) -> None:
-    """Compute the feature blocks that the learner's encoders read, in one pass."""
+    """Compute the feature blocks that the learner's encoders read, in one pass.
+
+    Those of `MANY` molecules or more are kept in the cache (`MOLMETA_CACHE`), for the next run.
+    """
     blocks = sorted(feature_blocks(learner))
-    for assay in assays:
-        assay.molecules.compute(*blocks, workers=workers)
+    for store in Molecules.stores([assay.molecules for assay in assays]):
+        if len(store) >= MANY:
+            store.keep_in(cache_folder() / "prepared")
+        store.compute(*blocks, workers=workers)
 
 
 def digest(assays: Iterable[Assay]) -> str:

@@ -8,7 +8,7 @@ from molmeta.datasets import Table
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.models import Experiment
 from molmeta.seeds import generator
-from molmeta.tasks import Assays, large_enough
+from molmeta.tasks import LEAST_QUERY, Assays, large_enough
 
 
 def split_for_training(
@@ -30,12 +30,13 @@ def split_for_training(
     assays, one_class = table.assays, []
     if experiment.model.target["kind"] == "classification":
         assays, one_class = assays.binarise_where_possible(threshold)
-    episodes = experiment.assay_episodes
-    kept, _ = large_enough(assays.values(), episodes.support_sizes, episodes.query_size)
+    episodes = experiment.from_assays
+    query_size = getattr(episodes, "query_size", LEAST_QUERY)
+    kept, _ = large_enough(assays.values(), episodes.support_sizes, query_size)
     if len(kept) < 2:
         raise TooFewMeasurements(
             f"{len(kept)} of the {len(assays)} assays have the {max(episodes.support_sizes)} + "
-            f"{episodes.query_size} measurements of an episode; meta-training needs 2 assays at "
+            f"{query_size} measurements of an episode; meta-training needs 2 assays at "
             "least: bring more, or lower support_sizes and query_size in the configuration"
         )
     if validation_names is None:

@@ -38,6 +38,9 @@ from molmeta.training.distributed import (
     world_size,
 )
 
+MANY_WEIGHTS = 5_000_000  # more are read and written once a step, not a dozen times
+WARM_UP = 0.02  # part of the steps, where the schedule has one
+
 Validate = Callable[[Learner], float]
 
 
@@ -158,6 +161,8 @@ class MetaTrainer:
         """One meta-batch, this process's share of it; returns the loss of the whole."""
         torch.manual_seed(number("dropout", self.settings.seed, self.step) + rank())
         self.learner.train()
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["highest"] * self._rate()
         batch = self.episodes.meta_batch(self.step)
         mine = [episode.to(self.device) for episode in share(batch)]
         self.optimiser.zero_grad()
@@ -168,6 +173,13 @@ class MetaTrainer:
         self.optimiser.step()
         self.step += 1
         return sum_number(loss.item())
+
+    def _rate(self) -> float:
+        """Part of the highest rate at this step."""
+        if self.settings.schedule == "constant":
+            return 1.0
+        warm = min(1.0, (self.step + 1) / max(1, round(WARM_UP * self.settings.steps)))
+        return warm * (1 + math.cos(math.pi * self.step / self.settings.steps)) / 2
 
     def look(self, loss: float) -> None:
         """Score the validation tasks; keep the weights if they are the best so far."""
@@ -257,7 +269,13 @@ def _optimiser(learner: Learner, settings: Training) -> torch.optim.AdamW:
             {"params": [p for p in learner.parameters() if p not in inner]},
             {"params": list(learner.encoder.parameters()), "lr": settings.encoder_lr},
         ]
-    return torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.weight_decay)
+    many = sum(p.numel() for p in learner.parameters()) > MANY_WEIGHTS
+    optimiser = torch.optim.AdamW(
+        groups, lr=settings.lr, weight_decay=settings.weight_decay, fused=many
+    )
+    for group in optimiser.param_groups:
+        group["highest"] = group["lr"]
+    return optimiser
 
 
 def _flatten(tree: dict[Any, Any], prefix: str = "") -> dict[str, Tensor]:

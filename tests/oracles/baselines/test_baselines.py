@@ -151,7 +151,6 @@ def test_a_forest_of_the_grid_is_the_best_in_cross_validation(embedded, monkeypa
         for n in (2, 40)
         for depth in (1, None)
     }
-    best = found.best_params_
-    assert scores[best["n_estimators"], best["max_depth"]] == max(scores.values())
+    assert scores[found.n_estimators, found.max_depth] == max(scores.values())
     alone = RandomForest(7, grid=True).fit(x[:3], np.array([0, 1, 1]), 2)
     assert len(alone.estimators_) == 7, "one inactive molecule leaves nothing to validate on"

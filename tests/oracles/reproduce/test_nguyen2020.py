@@ -19,11 +19,11 @@ from molmeta.models.config import load_experiment
 from molmeta.molecules.molecules import Molecules
 from molmeta.reproduce.early_stopping import FineTuning, balance, neighbours_outputs
 from molmeta.reproduce.methods import methods_of, parts_of
-from molmeta.reproduce.molecule_batches import MoleculeBatches
 from molmeta.reproduce.sizes import SIZES, experiment
 from molmeta.tasks.assay import Assay
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression
+from molmeta.training.molecule_batches import MoleculeBatches
 
 BINARY = Classification(2)
 
@@ -261,7 +261,7 @@ class TestMultiTask:
 
     def test_its_loss_is_the_masked_mean_of_a_dense_matrix(self, drugs, assays):
         """As the release's: cross-entropies of all outputs, those with a label averaged."""
-        batches = MoleculeBatches.of(assays, frozenset(drugs.smiles), 25)
+        batches = MoleculeBatches.of(assays, 25)
         torch.manual_seed(0)
         encoder = GGNN(2, 8)
         learner = MultiTaskByMolecule(Embedded(encoder, _Nothing()), encoder, ["A0", "A1", "A2"])
@@ -275,11 +275,11 @@ class TestMultiTask:
         expected = dense[y != -1].mean()
         torch.testing.assert_close(learner.meta_loss(batches.meta_batch(0)), expected)
         assert batches.loss(learner) == pytest.approx(expected.item(), rel=1e-6)
-        smaller = MoleculeBatches.of(assays, frozenset(drugs.smiles), 7)
+        smaller = MoleculeBatches.of(assays, 7)
         assert smaller.loss(learner) == pytest.approx(expected.item(), rel=1e-6)
 
     def test_an_epoch_shows_each_molecule_once_and_all_its_labels(self, drugs, assays):
-        batches = MoleculeBatches.of(assays, frozenset(drugs.smiles), 7, seed=1)
+        batches = MoleculeBatches.of(assays, 7, seed=1)
         assert batches.epoch == 4
         for epoch in (0, 1):
             seen, labels = [], 0
@@ -294,7 +294,7 @@ class TestMultiTask:
 
     def test_molecules_that_are_held_out_are_in_no_batch(self, drugs, assays):
         held_out = frozenset(drugs.smiles[:10])
-        batches = MoleculeBatches.of(assays, frozenset(drugs.smiles) - held_out, 100)
+        batches = MoleculeBatches.of(assays, 100, keep=frozenset(drugs.smiles) - held_out)
         assert not held_out & set(batches.molecules.smiles)
         assert len(batches.y) == sum(
             text not in held_out for assay in assays for text in assay.molecules.smiles

@@ -1,0 +1,81 @@
+"""Vectors of a frozen network, in coordinates that no few of them rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from molmeta import registry
+from molmeta.encoders.base import Encoder
+from molmeta.tasks import Inputs
+
+
+class Whitened(Encoder):
+    r"""Principal coordinates of a network's vectors h, each over a power of its variance.
+
+    .. math:: z = \big(\Lambda + r \bar\lambda I\big)^{-p}\, U^\top (h - \mu), \qquad
+              \mathrm{Cov}(h) = U \Lambda U^\top
+
+    Mean and covariance are those of training molecules; they are found once, before a learner on
+    top is trained, and kept with the weights. The network itself stays as it is. p = ½ is
+    whitening (Kessy, Lewin, Strimmer: *Optimal Whitening and Decorrelation*, 2018, PCA), p = 0 a
+    rotation; between, directions that vary much keep a part of their say.
+
+    Parameters
+    ----------
+    network : mapping
+        The network's registered name and options, such as `{"name": "gin", "width": 128}`.
+    power : float
+        p.
+    ridge : float
+        r, in mean variances: what keeps directions that hardly vary from being blown up.
+
+    Returns
+    -------
+    Tensor
+        `[n, dim]`, with the network's width.
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(
+        self, network: Mapping[str, Any], power: float = 0.25, ridge: float = 1e-3
+    ) -> None:
+        super().__init__()
+        options = dict(network)
+        self.network: Encoder = registry.lookup("encoder", options.pop("name"))(**options)
+        self.network.requires_grad_(False).eval()
+        self.power, self.ridge = power, ridge
+        self.dim, self.blocks = self.network.dim, self.network.blocks
+        self.columns = {"vector": slice(0, self.dim)}
+        self.register_buffer("mean", torch.zeros(self.dim))
+        self.register_buffer("factor", torch.eye(self.dim))
+
+    def forward(self, x: Inputs) -> Tensor:
+        """Encode inputs: `[n, dim]`."""
+        return (self.network(x) - self.mean) @ self.factor
+
+    def train(self, mode: bool = True) -> Whitened:
+        """As every module, but the network keeps its dropout off."""
+        super().train(mode)
+        self.network.eval()
+        return self
+
+    def begin_with(self, encoder: nn.Module) -> None:
+        """Take the weights of the network from an encoder of the same sizes."""
+        self.network.begin_with(encoder)
+
+    @torch.no_grad()
+    def fit(self, vectors: Tensor) -> None:
+        """Find mean and covariance of the network's vectors `[n, dim]` of training molecules."""
+        h = vectors.double()
+        mean = h.mean(dim=0)
+        variances, directions = torch.linalg.eigh((h - mean).T @ (h - mean) / len(h))
+        variances = variances.clamp(min=0)
+        scale = (variances + self.ridge * variances.mean()) ** -self.power
+        self.mean.copy_(mean)
+        self.factor.copy_(directions * scale)
