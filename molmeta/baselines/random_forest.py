@@ -56,9 +56,8 @@ class RandomForest(Fitted):
             return RandomForestRegressor(self.n_trees, max_features=share, random_state=0).fit(x, y)
         folds = min(5, int(np.bincount(y.astype(int), minlength=n_way).min()))
         if self.grid and folds > 1:
-            return RandomForestClassifier(random_state=0, **best_settings(GRID, x, y, folds)).fit(
-                x, y
-            )
+            settings = best_settings(GRID, x, y, folds)
+            return RandomForestClassifier(random_state=0, **settings).fit(x, y)
         return RandomForestClassifier(self.n_trees, random_state=0).fit(x, y)
 
     def predict_values(self, model: Any, x: np.ndarray) -> np.ndarray:

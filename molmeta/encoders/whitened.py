@@ -12,6 +12,8 @@ from molmeta import registry
 from molmeta.encoders.base import Encoder
 from molmeta.tasks import Inputs
 
+NOTHING = 1e-12  # of the largest variance: a direction in which nothing varies
+
 
 class Whitened(Encoder):
     r"""Principal coordinates of a network's vectors h, each over a power of its variance.
@@ -76,6 +78,7 @@ class Whitened(Encoder):
         mean = h.mean(dim=0)
         variances, directions = torch.linalg.eigh((h - mean).T @ (h - mean) / len(h))
         variances = variances.clamp(min=0)
-        scale = (variances + self.ridge * variances.mean()) ** -self.power
+        held_up = variances + self.ridge * variances.mean()
+        scale = torch.where(held_up > NOTHING * held_up.max(), held_up**-self.power, 0.0)
         self.mean.copy_(mean)
         self.factor.copy_(directions * scale)

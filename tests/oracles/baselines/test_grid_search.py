@@ -67,7 +67,7 @@ def test_scores_choice_and_predictions_are_those_of_grid_search(support, monkeyp
 
 
 def test_the_first_of_tied_candidates_is_taken():
-    x, y = np.zeros((16, 3), dtype=np.float32), labels(9, 7)  # nothing to learn: all are equal
+    x, y = np.zeros((16, 3), dtype=np.float32), labels(12, 4)  # nothing to learn: all are equal
     theirs = GridSearchCV(RandomForestClassifier(random_state=0), GRID, cv=2).fit(x, y)
     assert set(theirs.cv_results_["rank_test_score"]) == {1}
     first = {key: values[0] for key, values in GRID.items()}
@@ -102,6 +102,17 @@ def test_a_tree_that_ends_above_the_limit_is_the_tree_without_one(support):
             at_the_limit += [same(one, other) for depth, one, other in trees if depth == limit]
         assert min(depths) < 8
     assert not all(at_the_limit), "depth < limit could be depth <= limit"
+
+
+def test_the_first_trees_of_a_forest_are_the_smaller_forest():
+    x, y = SUPPORTS["64, doubled"]
+    settings = {"min_samples_leaf": 3, "random_state": 0}
+    trees = RandomForestClassifier(50, **settings).fit(x, y).estimators_
+    other = counts(40, 99)
+    sums = np.cumsum([tree.predict_proba(other) for tree in trees], axis=0)
+    for n in (1, 3, 10, 49):
+        smaller = RandomForestClassifier(n, **settings).fit(x, y)
+        np.testing.assert_array_equal(sums[n - 1] / n, smaller.predict_proba(other))
 
 
 def test_seeds_and_bootstrap_samples_are_those_of_any_forest():

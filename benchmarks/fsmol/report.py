@@ -1,0 +1,124 @@
+"""FS-Mol in both protocols, side by side, and what of a lead over the forest is left.
+
+    python benchmarks/fsmol/report.py published.csv disjoint.csv
+
+The files are what `molmeta benchmark --protocol published` and `--protocol molecule-disjoint` wrote
+for FS-Mol. Writes `benchmarks/results/fsmol-published.csv` and `fsmol-disjoint.csv` (means over the
+draws), `fsmol.md` and `fsmol-lead.png`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from molmeta.evaluation import REFERENCE, pyplot, summarise
+from molmeta.files import write_atomic
+from molmeta.metrics import Interval
+
+HERE = Path(__file__).parent
+RESULTS = HERE.parent / "results"
+SIZES = (16, 32, 64, 128, 256)
+PROTOCOLS = ("published", "disjoint")
+KEYS = ["learner", "task", "support_size", "metric"]
+
+
+def main() -> None:
+    """Read both, write all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in PROTOCOLS:
+        parser.add_argument(name, type=Path)
+    args = parser.parse_args()
+    found = {name: mean_over_draws(pd.read_csv(getattr(args, name))) for name in PROTOCOLS}
+    for name, table in found.items():
+        text = table.round(5).to_csv(index=False, lineterminator="\n")
+        write_atomic(RESULTS / f"fsmol-{name}.csv", text.encode())
+    summaries = {name: summarise(table, REFERENCE) for name, table in found.items()}
+    write_atomic(RESULTS / "fsmol.md", page(summaries).encode())
+    plot_leads(summaries, RESULTS / "fsmol-lead.png")
+
+
+def mean_over_draws(scores: pd.DataFrame) -> pd.DataFrame:
+    """One row a learner, task, size and metric; `draws` says of how many it is the mean."""
+    grouped = scores.groupby(KEYS, sort=False)
+    return grouped.agg(
+        draws=("draw", "nunique"), value=("value", "mean"), prevalence=("prevalence", "mean")
+    ).reset_index()
+
+
+def page(summaries: dict[str, pd.DataFrame]) -> str:
+    """Both tables, the published rows and what differs from ours."""
+    lines = ["# FS-Mol", "", "Made by `python benchmarks/fsmol/report.py`.", ""]
+    for name, summary in summaries.items():
+        lines += [f"## {name}", "", table(summary), ""]
+    lines += ["## As published", "", published(), ""]
+    return "\n".join(lines)
+
+
+def table(summary: pd.DataFrame) -> str:
+    """ΔAUPRC, and in brackets the paired difference to the forest with its 95 % interval."""
+    tasks = summary.groupby("support_size")["tasks"].max()
+    sizes = [size for size in SIZES if size in tasks.index]
+    head = "| learner | " + " | ".join(f"{size} ({tasks[size]} tasks)" for size in sizes) + " |"
+    lines = [head, "|---|" + "---|" * len(sizes)]
+    first = summary[summary["support_size"] == sizes[0]].sort_values("mean", ascending=False)
+    for learner in first["learner"]:
+        rows = summary[summary["learner"] == learner].set_index("support_size")
+        cells = [_cell(rows.loc[size]) if size in rows.index else "–" for size in sizes]
+        lines.append(f"| {learner} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(row: pd.Series) -> str:
+    if row["learner"] == REFERENCE:
+        return f"{row['mean']:.3f}"
+    return f"{row['mean']:.3f} ({Interval(row['difference'], row['low'], row['high'])})"
+
+
+def published() -> str:
+    """The rows of the papers, and how ours differ."""
+    rows = pd.read_csv(HERE / "published.csv", dtype=str, keep_default_na=False)
+    lines = ["| method | 16 | 32 | 64 | 128 | 256 | ours | what differs |", "|---|" + "---|" * 7]
+    for row in rows.to_dict("records"):
+        lines.append("| " + " | ".join(str(cell) or "–" for cell in row.values()) + " |")
+    return "\n".join(lines)
+
+
+def plot_leads(summaries: dict[str, pd.DataFrame], path: Path) -> None:
+    """The lead over the forest of each learner that both have, at 16 and at 64 measurements."""
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(11, 5), layout="constrained", sharey=True)
+    both = set.intersection(*(set(summary["learner"]) for summary in summaries.values()))
+    first = summaries["published"].query("support_size == 16").sort_values("mean")
+    names = [name for name in first["learner"] if name in both - {REFERENCE}]
+    colours = {"published": "C0", "disjoint": "C3"}
+    labels = {
+        "published": "test molecules may be in training (as published)",
+        "disjoint": "no test molecule in training",
+    }
+    for axis, size in zip(axes, (16, 64), strict=True):
+        for shift, (protocol, summary) in zip((0.15, -0.15), summaries.items(), strict=True):
+            rows = summary.query("support_size == @size").set_index("learner").loc[names]
+            spread = [rows["difference"] - rows["low"], rows["high"] - rows["difference"]]
+            places = [k + shift for k in range(len(names))]
+            axis.errorbar(
+                *(rows["difference"], places),
+                xerr=spread,
+                fmt="o",
+                color=colours[protocol],
+                label=labels[protocol],
+                capsize=2,
+            )
+        axis.axvline(0, color="black", linewidth=1)
+        axis.set_title(f"{size} measurements")
+        axis.set_xlabel("ΔAUPRC − random forest, 95 % paired interval over assays")
+        axis.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
