@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molmeta.cli import options
+from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
     from molmeta.models import BaseModel, Experiment
@@ -23,8 +24,11 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="an experiment that is shipped (such as prototypical), or a TOML file",
     )
     options.data_path(
-        verb, "a CSV file of assays to learn from, or 'embedded' for the 18 + 4 that are shipped"
+        verb,
+        "assays to learn from: a CSV file, a folder or a table of FS-Mol, or 'embedded' for the "
+        "18 + 4 that are shipped",
     )
+    options.split_flags(verb)
     options.images_flag(verb)
     verb.add_argument("--n-way", type=int, metavar="N", help="of images: classes of a task")
     options.table(verb)
@@ -38,6 +42,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--save-dir", required=True, type=Path, help="folder of the run")
     verb.add_argument("--steps", type=int, help="most meta-batches, in place of the experiment's")
     verb.add_argument("--seed", type=int, help="in place of the experiment's")
+    verb.add_argument("--workers", type=int, default=1, help="processes that compute features")
     options.compute(verb)
 
 
@@ -66,12 +71,18 @@ def _train(args: argparse.Namespace) -> None:
 def _on_assays(
     args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
 ) -> BaseModel:
-    from molmeta.datasets import embedded_split, read_table
+    from molmeta.datasets import embedded_split, is_fs_mol, read_table
     from molmeta.training import meta_train, split_for_training
 
     path = options.assay_path(args)
     if path == options.EMBEDDED:
         train, validation, _ = embedded_split()
+    elif args.split or is_fs_mol(path):
+        if args.validation_assays:
+            raise ConfigError(
+                "the split says which assays are selected by; leave --validation-assays out"
+            )
+        (train, validation, _), *_ = options.read_splits(args)
     else:
         table = read_table(path, policy=experiment.model.policy, **options.columns(args))
         say(f"{path}: {table.report}")
@@ -80,7 +91,14 @@ def _on_assays(
         )
         if one_class:
             say(f"{len(one_class)} assays left out, of one class: {', '.join(one_class)}")
-    return meta_train(experiment, train, validation, save_dir=args.save_dir, device=args.device)
+    return meta_train(
+        experiment,
+        train,
+        validation,
+        save_dir=args.save_dir,
+        device=args.device,
+        workers=args.workers,
+    )
 
 
 def _on_images(
