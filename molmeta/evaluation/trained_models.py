@@ -79,7 +79,7 @@ def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     row: dict[str, Any] = {"learner": model.experiment.name, "steps": 0, "seconds": 0.0}
     row["parameters"] = sum(p.numel() for p in model.learner.parameters())
     if (folder / "history.csv").exists():
-        row["steps"] = int(pd.read_csv(folder / "history.csv")["step"].max())
+        row["steps"] = max(pd.read_csv(folder / "history.csv")["step"], default=0)
     begun_with = model.experiment.training.encoder_from
     encoder = encoder_folder(begun_with, folder, folder.parent) if begun_with else None
     for path in (folder / "environment.json", encoder and encoder / "environment.json"):

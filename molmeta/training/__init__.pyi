@@ -16,3 +16,4 @@ from .scoring import score_episode as score_episode
 from .scoring import score_images as score_images
 from .scoring import score_learner as score_learner
 from .selection import split_for_training as split_for_training
+from .trainer import MetaTrainer as MetaTrainer

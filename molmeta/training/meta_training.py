@@ -67,7 +67,7 @@ def meta_train(
         episodes in a meta-batch.
     """
     experiment = load_experiment(experiment) if isinstance(experiment, str) else experiment
-    drawn = experiment.from_assays
+    drawn, steps = experiment.from_assays, experiment.training.steps
     shared = sorted(set(train) & set(validation or {}))
     if shared:
         raise MolmetaError(f"assay {shared[0]} is in both training and validation; leave it in one")
@@ -75,7 +75,7 @@ def meta_train(
     if experiment.model.target["kind"] == "classification":
         train, one_class = train.binarise_where_possible()
         validation = validation and validation.binarise_where_possible()[0]
-    kept, small = _learned_from(train, drawn)
+    kept, small = _learned_from(train, drawn) if steps else (list(train.values()), [])
     learner = start_learner(
         experiment,
         device,
@@ -100,12 +100,12 @@ def meta_train(
     left_out = one_class + [assay.name for assay in small]
     with torch_seeded("for training", experiment.training.seed):  # heads that it may add
         trained = learner.for_training([assay.name for assay in kept])
-        if isinstance(drawn, Batches):
+        if isinstance(drawn, Batches) and steps:
             trained = MultiTaskByMolecule.of(trained, drawn.values_weight)
     return run_training(
         experiment,
         trained.to(learner.device),
-        _sampler(kept, drawn, experiment.training.seed, learner),
+        _sampler(kept, drawn, experiment.training.seed, learner) if steps else None,
         validate if looked_at else None,
         (digest(kept), digest(looked_at)),
         [

@@ -62,7 +62,7 @@ def start_learner(
 def run_training(
     experiment: Experiment,
     learner: Learner,
-    sampler: Sampler,
+    sampler: Sampler | None,
     validate: Validate | None,
     digests: tuple[str, str],
     facts: list[str],
@@ -72,8 +72,9 @@ def run_training(
 ) -> BaseModel:
     """Train to the end and, in process 0, write the folder.
 
-    `digests` are checksums of training and validation data; of the `facts` for the model's card,
-    the last says what selected it.
+    Without a `sampler`, an experiment of no steps is written as it is. `digests` are checksums of
+    training and validation data; of the `facts` for the model's card, the last says what selected
+    it.
     """
     identity = {
         "model": asdict(experiment.model),

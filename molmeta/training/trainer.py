@@ -71,8 +71,8 @@ class MetaTrainer:
     ----------
     learner : Learner
         Trained in place, on the device where it is.
-    episodes : Sampler
-        Draws the meta-batch of each step.
+    episodes : Sampler, optional
+        Draws the meta-batch of each step; where there is no step, there need be none.
     settings : Training
         Steps, rates, patience.
     validate : callable, optional
@@ -90,12 +90,12 @@ class MetaTrainer:
     def __init__(
         self,
         learner: Learner,
-        episodes: Sampler,
+        episodes: Sampler | None,
         settings: Training,
         validate: Validate | None = None,
         identity: dict[str, Any] | None = None,
     ) -> None:
-        if episodes.meta_batch_size < world_size():
+        if episodes is not None and episodes.meta_batch_size < world_size():
             raise ConfigError(
                 f"{world_size()} processes share a meta-batch of {episodes.meta_batch_size}, so "
                 f"some would have no episode; raise meta_batch_size to {world_size()} or more, "
@@ -163,6 +163,7 @@ class MetaTrainer:
         self.learner.train()
         for group in self.optimiser.param_groups:
             group["lr"] = group["highest"] * self._rate()
+        assert self.episodes is not None
         batch = self.episodes.meta_batch(self.step)
         mine = [episode.to(self.device) for episode in share(batch)]
         self.optimiser.zero_grad()
@@ -252,7 +253,8 @@ class MetaTrainer:
 
     def history_csv(self) -> str:
         """Step, mean loss since the last look, and validation score of every look."""
-        return pd.DataFrame(self.history).to_csv(index=False, lineterminator="\n")
+        rows = pd.DataFrame(self.history, columns=None if self.history else ["step", "loss"])
+        return rows.to_csv(index=False, lineterminator="\n")
 
 
 def _optimiser(learner: Learner, settings: Training) -> torch.optim.AdamW:
