@@ -100,7 +100,8 @@ def _alone_in(folder: Path | None) -> AbstractContextManager[None]:
     """Two runs of one folder wait for each other; processes that train together do not."""
     if folder is None or world_size() > 1:
         return nullcontext()
-    return locked(folder / ".lock", f"another run trains in {folder}", wait=True)
+    name = sha256(str(folder.resolve()).encode()).hexdigest()[:20]
+    return locked(cache_folder() / "locks" / name, f"another run trains in {folder}", wait=True)
 
 
 def fit_whitening(learner: Learner, assays: Sequence[Assay], seed: int) -> None:

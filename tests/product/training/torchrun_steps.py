@@ -16,9 +16,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from molmeta.datasets.chembl import load_embedded
+from molmeta.encoders.fingerprint_network import FingerprintNetwork
 from molmeta.encoders.gin import GIN
+from molmeta.learners.base import Learner
 from molmeta.learners.maml import maml
+from molmeta.learners.multi_task import MultiTaskByMolecule, PreTrained
 from molmeta.learners.prototypical import prototypical
+from molmeta.learners.quadratic_probe import QuadraticProbe
 from molmeta.models.config import Training
 from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay
@@ -32,7 +36,8 @@ from molmeta.training.distributed import (
     sum_gradients,
     sum_number,
 )
-from molmeta.training.trainer import MetaTrainer
+from molmeta.training.molecule_batches import MoleculeBatches
+from molmeta.training.trainer import MetaTrainer, Sampler
 
 EPISODES = 5  # shares of 3 and 2
 UNCLIPPED = Training(lr=0.01, clip=1e9)
@@ -41,10 +46,17 @@ UNCLIPPED = Training(lr=0.01, clip=1e9)
 def steps(name: str) -> dict[str, Tensor]:
     """Two meta-batches of real assays on a small graph encoder."""
     torch.manual_seed(0)
-    factory = {"prototypical": prototypical, "maml": maml}[name]
-    learner = factory(GIN(8, 2), Classification(2)).double()
     assays = [small(one) for one in list(load_embedded())[:EPISODES]]
-    trainer = MetaTrainer(learner, AssayEpisodes(assays, (8,), 8, EPISODES), UNCLIPPED)
+    if name == "by_molecule":
+        multi = PreTrained(FingerprintNetwork(8, 4), QuadraticProbe())
+        training = multi.for_training([assay.name for assay in assays])
+        learner: Learner = MultiTaskByMolecule.of(training, 0.5).double()
+        sampler: Sampler = MoleculeBatches.of(assays, 50)  # type: ignore[assignment]
+    else:
+        factory = {"prototypical": prototypical, "maml": maml}[name]
+        learner = factory(GIN(8, 2), Classification(2)).double()
+        sampler = AssayEpisodes(assays, (8,), 8, EPISODES)
+    trainer = MetaTrainer(learner, sampler, UNCLIPPED)
     found = {f"{name}.loss": torch.tensor(trainer.train_step(), dtype=torch.float64)}
     for key, p in learner.named_parameters():
         assert p.grad is not None, key
@@ -81,5 +93,5 @@ def sums() -> dict[str, Tensor]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     with processes():
-        tensors = steps("prototypical") | steps("maml") | sums()
+        tensors = steps("prototypical") | steps("maml") | steps("by_molecule") | sums()
         save_file(tensors, Path(sys.argv[1]) / f"{rank()}.safetensors")
