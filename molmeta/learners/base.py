@@ -70,6 +70,14 @@ class Learner(nn.Module):
         """
         return [self(x, state) for state in states]
 
+    def among(self, x: Tensor) -> tuple[Learner, Tensor]:
+        """What does the same on these rows alone, and the rows as it reads them.
+
+        For many episodes of one assay: what depends on no support is computed once. By default
+        nothing does.
+        """
+        return self, x
+
     def loss(self, episode: Episode) -> Tensor:
         """The training loss of one task: by default that of the query after adapting."""
         outputs = self(episode.query.x, self.adapt(episode.support))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +13,15 @@ from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.learners.censored import exact_for_bounds
 from molmeta.learners.kernels import (
     FingerprintKernel,
+    KnownKernel,
     WithLabels,
     fingerprint_kernel,
     kernel_of,
 )
 from molmeta.learners.multi_task import MultiTask
 from molmeta.tasks import Classification, Examples, Regression, Target
+
+LARGEST_KERNEL = 5000  # molecules of an assay, among which a kernel has 100 MB
 
 
 class GaussianProcess(Learner):
@@ -97,6 +101,15 @@ class GaussianProcess(Learner):
         known = self.kernel(x, torch.cat(supports)).split([len(part) for part in supports], dim=1)
         return [self._predict(x, k, state) for k, state in zip(known, states, strict=True)]
 
+    @torch.no_grad()
+    def among(self, x: Tensor) -> tuple[Learner, Tensor]:
+        """With the kernel among the rows computed once, where it is of reasonable size."""
+        if len(x) > LARGEST_KERNEL:
+            return self, x
+        rows, one = x.flatten(1), copy(self)
+        one._modules = {**self._modules, "kernel": KnownKernel(self.kernel(rows, rows))}
+        return one, torch.arange(len(rows)).to(rows).unsqueeze(1)
+
     def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
         weights = known @ state["inverse"]
         f = weights @ state["y"] + state["mean"] + self.expected(x, state["y"].shape[1])
@@ -147,6 +160,14 @@ class PriorMean(GaussianProcess):
     ) -> None:
         super().__init__(kernel, **noise)
         self.prior, self.weight = prior, weight
+
+    def among(self, x: Tensor) -> tuple[Learner, Tensor]:
+        """The same; the prior stands beside the number of a row."""
+        one, rows = super().among(x)
+        if one is self:
+            return self, x
+        one.prior = slice(1, 2)  # type: ignore[assignment]
+        return one, torch.cat([rows, x.flatten(1)[:, self.prior]], dim=1)
 
     def expected(self, x: Tensor, width: int) -> Tensor:
         """The weighted prior; of two classes, with opposite signs."""

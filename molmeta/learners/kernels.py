@@ -136,6 +136,24 @@ def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None)
     return SumOfKernels(list(known.values()), [given[name] / total for name in known])
 
 
+class KnownKernel(nn.Module):
+    """A kernel that was computed before, among some rows that are now known by their number.
+
+    Parameters
+    ----------
+    known : Tensor
+        `[n, n]`.
+    """
+
+    def __init__(self, known: Tensor) -> None:
+        super().__init__()
+        self.known = known
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Rows whose first column is their number, `[n, d]` and `[m, d]`, to `[n, m]`."""
+        return self.known[a[:, 0].long()[:, None], b[:, 0].long()]
+
+
 class LearnedRBF(nn.Module):
     r"""A Gaussian kernel of a learned length on vectors of length one.
 

@@ -46,8 +46,8 @@ def score_learner(
 ) -> Iterator[Score]:
     """ΔAUPRC and ROC-AUC (and RMSE of a regression) on every evaluation episode.
 
-    A frozen encoder encodes each molecule of an assay once, for all episodes. An assay too small
-    for a support size has no episode of that size.
+    A frozen encoder encodes each molecule of an assay once, for all episodes, and a kernel compares
+    them once. An assay too small for a support size has no episode of that size.
     """
     learner.eval()
     for assay in assays:
@@ -124,7 +124,9 @@ def _encode(learner: Learner, assay: Assay) -> tuple[Learner, Assay]:
     """What is left of a learner once an assay's molecules are vectors, and that assay."""
     if not isinstance(learner, Embedded):
         return learner, assay
-    head = learner.learner
+    vectors = encode_all(learner.encoder, assay.molecules)
     if learner.support_encoder is not None:
-        head = Embedded(torch.nn.Identity(), head, learner.support_encoder)
-    return head, replace(assay, molecules=encode_all(learner.encoder, assay.molecules))
+        head = Embedded(torch.nn.Identity(), learner.learner, learner.support_encoder)
+        return head, replace(assay, molecules=vectors)
+    head, rows = learner.learner.among(vectors)
+    return head, replace(assay, molecules=rows)
