@@ -19,6 +19,7 @@ from molmeta.tasks import target_from_dict
 
 FOLDERS = ("", "images", "nguyen2020", "fsmol")  # of the experiments that are shipped
 SCHEDULES = ("constant", "cosine")
+OPTIMISERS = ("adamw", "sgd")
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,9 @@ class Training:
     steps : int
         Most meta-batches; 0 trains nothing.
     lr, weight_decay : float
-        Of AdamW.
+        Of the optimiser.
     clip : float
-        Largest norm of the meta-gradient.
+        Largest norm of the meta-gradient; `inf` leaves it as it is.
     evaluate_every : int
         Steps between two looks at the validation assays.
     patience : int
@@ -129,6 +130,9 @@ class Training:
         For learners that find nothing to tell apart in the vectors of a random encoder.
     schedule : str
         `constant`; or `cosine`: the rates fall to zero at the last step, after a short warm-up.
+    optimiser : str
+        `adamw`; or `sgd`, without momentum. With Reptile and `clip = inf`, a step of `sgd` is the
+        paper's own, θ ← θ + ε(φ − θ), with ε = `lr`.
     """
 
     steps: int = 600
@@ -142,11 +146,13 @@ class Training:
     encoder_lr: float | None = None
     encoder_from: str = ""
     schedule: str = "constant"
+    optimiser: str = "adamw"
 
     def __post_init__(self) -> None:
-        if self.schedule not in SCHEDULES:
-            known = " or ".join(map(repr, SCHEDULES))
-            raise ConfigError(f"training.schedule is {self.schedule!r}; it is {known}")
+        for name, known in (("schedule", SCHEDULES), ("optimiser", OPTIMISERS)):
+            if (found := getattr(self, name)) not in known:
+                choices = " or ".join(map(repr, known))
+                raise ConfigError(f"training.{name} is {found!r}; it is {choices}")
 
 
 @dataclass(frozen=True)

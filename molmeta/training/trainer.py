@@ -58,7 +58,7 @@ class Sampler(Protocol):
 
 
 class MetaTrainer:
-    """AdamW on the meta-loss of drawn episodes, with early stopping on validation tasks.
+    """Descent on the meta-loss of drawn episodes, with early stopping on validation tasks.
 
     The state of a run is (step, weights, best weights, optimiser, history): episodes and dropout
     are drawn from (seed, step), so nothing else is needed to go on after a kill.
@@ -257,8 +257,8 @@ class MetaTrainer:
         return rows.to_csv(index=False, lineterminator="\n")
 
 
-def _optimiser(learner: Learner, settings: Training) -> torch.optim.AdamW:
-    """AdamW; the encoder's weights in a group of their own, or held fast, where that is asked."""
+def _optimiser(learner: Learner, settings: Training) -> torch.optim.Optimizer:
+    """The encoder's weights in a group of their own, or held fast, where that is asked."""
     groups: list[dict[str, Any]] = [{"params": list(learner.parameters())}]
     if settings.encoder_lr is not None:
         if not isinstance(learner, Embedded):
@@ -272,9 +272,8 @@ def _optimiser(learner: Learner, settings: Training) -> torch.optim.AdamW:
             {"params": list(learner.encoder.parameters()), "lr": settings.encoder_lr},
         ]
     many = sum(p.numel() for p in learner.parameters()) > MANY_WEIGHTS
-    optimiser = torch.optim.AdamW(
-        groups, lr=settings.lr, weight_decay=settings.weight_decay, fused=many
-    )
+    kind = torch.optim.SGD if settings.optimiser == "sgd" else torch.optim.AdamW
+    optimiser = kind(groups, lr=settings.lr, weight_decay=settings.weight_decay, fused=many)
     for group in optimiser.param_groups:
         group["highest"] = group["lr"]
     return optimiser

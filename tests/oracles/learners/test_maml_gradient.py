@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from molmeta.learners.base import Embedded
 from molmeta.learners.maml import MAML
 from molmeta.molecules.blocks import ATOM_SIZES
 from molmeta.molecules.molecules import Molecules
+from molmeta.registry import lookup
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression, Target
 
@@ -23,9 +25,17 @@ CLASSES = Classification(2)
 
 
 def by_hand(
-    predict: Predict, weights: list[Tensor], episode: Episode, *, first_order: bool
+    predict: Predict,
+    weights: list[Tensor],
+    episode: Episode,
+    *,
+    first_order: bool,
+    of: list[Tensor] | None = None,
 ) -> list[Tensor]:
-    """Inner loop, outer loss and meta-gradient as the paper writes them."""
+    """Inner loop, outer loss and meta-gradient as the paper writes them.
+
+    The gradient is that of the weights that the inner loop moves, or `of` others.
+    """
     y, mean, spread = episode.support.y, 0.0, 1.0
     if isinstance(episode.target, Regression):
         mean, spread = y.mean(), y.std(correction=0)
@@ -48,7 +58,7 @@ def by_hand(
     if isinstance(episode.target, Regression):
         mu, log_var = outputs.unbind(1)
         outputs = torch.stack([mean + spread * mu, log_var + 2 * torch.log(spread)], dim=1)
-    return list(torch.autograd.grad(loss(outputs, episode.query.y), weights))
+    return list(torch.autograd.grad(loss(outputs, episode.query.y), of or weights))
 
 
 def labels(n: int, target: Target) -> Tensor:
@@ -124,6 +134,46 @@ def test_through_gin_on_molecules(drugs, target, first_order):
 
     expected = by_hand(predict, list(network.parameters()), episode, first_order=first_order)
     compare(MAML(network, RATE, STEPS, first_order), expected, episode)
+
+
+def unit_length(h: Tensor) -> Tensor:
+    """Rows less their mean, over their norm."""
+    h = h - h.mean(1, keepdim=True)
+    width = h.shape[1]
+    return h / torch.sqrt(h.square().mean(1, keepdim=True) + 1e-5) / width**0.5
+
+
+@pytest.mark.parametrize("name", ["maml", "fomaml", "anil"])
+@pytest.mark.parametrize("target", [CLASSES, Regression()], ids=str)
+def test_as_registered(name, target):
+    """What is built by name: the head on vectors of length one; the order of the gradient."""
+    encoder = nn.Linear(4, 6).double()
+    encoder.dim = 6  # type: ignore[assignment]
+    learner = lookup("learner", name)(encoder, target, inner_lr=RATE, inner_steps=STEPS).double()
+    episode = Episode(
+        *(
+            Examples(torch.randn(n, 4, dtype=torch.float64), labels(n, target), target)
+            for n in (10, 7)
+        )
+    )
+
+    def predict(w: list[Tensor], x: Tensor) -> Tensor:
+        h = unit_length(x @ w[0].T + w[1]) if len(w) == 4 else x
+        return h @ w[-2].T + w[-1]
+
+    head = (learner.learner if name == "anil" else learner).network[-1]
+    head = head[1] if isinstance(head, nn.Sequential) else head
+    weights = [*encoder.parameters(), *head.parameters()]
+    if name == "anil":
+        embedded = replace(
+            episode,
+            support=replace(episode.support, x=unit_length(encoder(episode.support.x))),
+            query=replace(episode.query, x=unit_length(encoder(episode.query.x))),
+        )
+        found = by_hand(predict, weights[2:], embedded, first_order=False, of=weights)
+    else:
+        found = by_hand(predict, weights, episode, first_order=name == "fomaml")
+    compare(learner, found, episode)
 
 
 @pytest.mark.usefixtures("pyg")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import tomllib
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -12,8 +14,10 @@ from torch import Tensor, nn
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded
 from molmeta.learners.reptile import Reptile
+from molmeta.models import Training
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression, Target
+from molmeta.training import MetaTrainer
 
 RATE, STEPS = 0.05, 7
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
@@ -75,6 +79,20 @@ def trained(start: nn.Module, optimiser: str, batches, target: Target) -> list[T
     return [p.detach() for p in copied.parameters()]
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A sampler that draws the same episodes at every step."""
+
+    episodes: list[Episode]
+
+    @property
+    def meta_batch_size(self) -> int:
+        return len(self.episodes)
+
+    def meta_batch(self, step: int) -> list[Episode]:
+        return self.episodes
+
+
 def gradient(learner: Reptile, episodes: list[Episode]) -> list[Tensor]:
     return list(torch.autograd.grad(learner.meta_loss(episodes), list(learner.parameters())))
 
@@ -117,9 +135,8 @@ def test_a_step_of_plain_sgd_is_the_update_of_the_paper(tasks, optimiser):
         for end in ends:
             moved += (end[i] - start) / tasks
         expected.append(start + epsilon * moved)
-    outer = torch.optim.SGD(learner.parameters(), lr=epsilon)
-    learner.meta_loss(episodes).backward()
-    outer.step()
+    settings = tomllib.loads(f"steps = 1\nlr = {epsilon}\noptimiser = 'sgd'\nclip = inf")
+    MetaTrainer(learner, Drawn(episodes), Training(weight_decay=0, **settings)).train_step()
     torch.testing.assert_close([p.detach() for p in net.parameters()], expected, **EXACT)
 
 

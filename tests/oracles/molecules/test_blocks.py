@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from molmeta.molecules import molecules as module
-from molmeta.molecules.blocks import Counts, Dense
+from molmeta.molecules.blocks import ATOM_SIZES, Counts, Dense
 from molmeta.molecules.molecules import Molecules
 
 BLOCKS = ("graph", "ecfp4", "descriptors")
@@ -107,7 +107,7 @@ def test_pyg_graphs_have_every_bond_in_both_directions(molecules, pyg):
         }
         assert all(attributes[a, b] == attributes[b, a] for a, b in edges)
         assert data.smiles == mol_smiles
-        assert data.x.sum(1).eq(7).all()
+        assert data.x.sum(1).eq(len(ATOM_SIZES)).all()
 
 
 def test_few_of_a_large_store_do_not_wait_for_the_whole() -> None:
