@@ -28,7 +28,8 @@ class GIN(Encoder):
     (`molecules/environments.py`).
 
     The output joins :math:`\log(1 + \sum_v h_v^{(l)})` of every layer l = 0..L, so that it reads
-    like a learned fingerprint: how much of each kind of environment, at each radius.
+    like a learned fingerprint: how much of each kind of environment, at each radius. A
+    `bottleneck`, two layers on all of it, stands behind it: what training tasks have in common.
 
     Parameters
     ----------
@@ -38,13 +39,17 @@ class GIN(Encoder):
         Number L of rounds of messages.
     bonds : bool
         Messages tell the kind of bond.
+    bottleneck : int
+        Width of the bottleneck; 0 for none.
+    dropout : float
+        Share of what the bottleneck reads, and of its hidden units, that is zero in training.
     precision : str
         `bf16` for the matrix products of the layers; weights and all else stay in float32.
 
     Returns
     -------
     Tensor
-        `[n, (layers + 1) · width]`.
+        `[n, (layers + 1) · width + bottleneck]`.
 
     Raises
     ------
@@ -58,16 +63,22 @@ class GIN(Encoder):
     """
 
     blocks = ("graph",)
-    non_negative = True
 
     def __init__(
-        self, width: int = 64, layers: int = 4, bonds: bool = False, precision: str = "float32"
+        self,
+        width: int = 64,
+        layers: int = 4,
+        bonds: bool = False,
+        precision: str = "float32",
+        bottleneck: int = 0,
+        dropout: float = 0.1,
     ) -> None:
         super().__init__()
         if precision not in ("float32", "bf16"):
             raise ConfigError(f"there is no precision '{precision}'; there is: bf16, float32")
         self.bf16 = precision == "bf16"
-        self.dim = (layers + 1) * width
+        read = (layers + 1) * width
+        self.dim, self.non_negative = read + bottleneck, not bottleneck
         self.embed = nn.Linear(sum(ATOM_SIZES.values()), width)
         self.eps = nn.ParameterList(nn.Parameter(torch.zeros(())) for _ in range(layers))
         self.mlps = nn.ModuleList(
@@ -79,13 +90,15 @@ class GIN(Encoder):
             nn.Linear(sum(BOND_SIZES.values()), width, bias=False)
             for _ in range(layers if bonds else 0)
         )
+        self.bottleneck = _bottleneck(read, bottleneck, dropout) if bottleneck else None
 
     def forward(self, x: Molecules) -> Tensor:
         """Encode molecules: `[n, dim]`."""
         batch = collate(x, self.device, len(self.mlps), typed=len(self.bonds) > 0)
         states = self.environment_states(batch)
         pooled = [neighbour_sum(h, pool) for h, pool in zip(states, batch.pools, strict=True)]
-        return torch.log1p(torch.cat(pooled, dim=1))
+        read = torch.log1p(torch.cat(pooled, dim=1))
+        return read if self.bottleneck is None else torch.cat([read, self.bottleneck(read)], dim=1)
 
     def environment_states(self, batch: GraphBatch) -> list[Tensor]:
         """Non-negative vectors `[K_l, width]` of the environments of every layer, from 0."""
@@ -104,3 +117,11 @@ class GIN(Encoder):
         """The MLP of a layer, in the encoder's precision; the result in that of `h`."""
         with torch.autocast(h.device.type, torch.bfloat16, enabled=self.bf16):
             return self.mlps[layer](h).to(h.dtype)
+
+
+def _bottleneck(read: int, width: int, dropout: float) -> nn.Sequential:
+    return nn.Sequential(
+        *(nn.LayerNorm(read), nn.Dropout(dropout), nn.Linear(read, 2 * width)),
+        *(nn.LayerNorm(2 * width), nn.ReLU(), nn.Dropout(dropout)),
+        *(nn.Linear(2 * width, width), nn.LayerNorm(width)),
+    )

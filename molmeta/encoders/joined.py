@@ -13,6 +13,8 @@ from molmeta.encoders.base import Encoder
 from molmeta.errors import ConfigError
 from molmeta.tasks import Inputs
 
+VECTOR = "vector"  # what a network makes of a molecule
+
 
 class Joined(Encoder):
     """The vectors of several encoders, laid end to end.
@@ -21,12 +23,14 @@ class Joined(Encoder):
     ----------
     parts : sequence of mapping
         Each encoder's registered name and options. One whose width is known only when it is used
-        (`train_assay_labels`) comes last; one at most has a network that `encoder_from` gives.
+        (`train_assay_labels`) comes last. An `encoder_from` gives the weights of the one part that
+        has some, or, if it is joined of the same parts, of all.
 
     Attributes
     ----------
     columns : dict of slice
-        Where each part's blocks, its `vector` or its `labels` stand in a row.
+        Where each part's blocks, its `labels`, or its `vector` stand in a row; vectors side by side
+        are one.
 
     Returns
     -------
@@ -48,19 +52,26 @@ class Joined(Encoder):
         self.columns: dict[str, slice] = {}
         self.dim = 0
         for part in built:
-            for name, place in part.columns.items():
-                if name in self.columns:
-                    raise ConfigError(f"two parts of 'joined' have '{name}'; leave one out")
-                stop = None if place.stop is None else self.dim + place.stop
-                self.columns[name] = slice(self.dim + place.start, stop)
+            self._place(getattr(part, "columns", None) or {VECTOR: slice(0, part.dim)})
             self.dim += getattr(part, "dim", 0)
+
+    def _place(self, columns: Mapping[str, slice]) -> None:
+        """Note where the columns of the next part stand."""
+        for name, place in columns.items():
+            start, known = self.dim + place.start, self.columns.get(name)
+            if known is not None and (name != VECTOR or known.stop != start):
+                raise ConfigError(f"two parts of 'joined' have '{name}'; leave one out")
+            stop = None if place.stop is None else self.dim + place.stop
+            self.columns[name] = slice(known.start if known else start, stop)
 
     def forward(self, x: Inputs) -> Tensor:
         """Encode inputs: `[n, sum of widths]`."""
         return torch.cat([part(x) for part in self.parts], dim=1)
 
     def begin_with(self, encoder: nn.Module) -> None:
-        """Give the part that has weights those of an encoder of the same sizes."""
+        """Take the weights of one of the same parts; else, for the part that has weights."""
+        if isinstance(encoder, Joined):
+            return super().begin_with(encoder)
         for part in self.parts:
             if list(part.parameters()):
                 part.begin_with(encoder)  # type: ignore[operator]

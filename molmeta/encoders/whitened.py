@@ -22,7 +22,8 @@ class Whitened(Encoder):
               \mathrm{Cov}(h) = U \Lambda U^\top
 
     Mean and covariance are those of training molecules; they are found once, before a learner on
-    top is trained, and kept with the weights. The network itself stays as it is. p = ½ is
+    top is trained, and kept with the weights. The network itself is not trained, or is `free` to
+    be, below coordinates that stay; an inner loop may move it in either case. p = ½ is
     whitening (Kessy, Lewin, Strimmer: *Optimal Whitening and Decorrelation*, 2018, PCA), p = 0 a
     rotation; between, directions that vary much keep a part of their say.
 
@@ -34,6 +35,8 @@ class Whitened(Encoder):
         p.
     ridge : float
         r, in mean variances: what keeps directions that hardly vary from being blown up.
+    free : bool
+        The network is trained with the learner.
 
     Returns
     -------
@@ -45,13 +48,17 @@ class Whitened(Encoder):
     factor: Tensor
 
     def __init__(
-        self, network: Mapping[str, Any], power: float = 0.25, ridge: float = 1e-3
+        self,
+        network: Mapping[str, Any],
+        power: float = 0.25,
+        ridge: float = 1e-3,
+        free: bool = False,
     ) -> None:
         super().__init__()
         options = dict(network)
         self.network: Encoder = registry.lookup("encoder", options.pop("name"))(**options)
-        self.network.requires_grad_(False).eval()
-        self.power, self.ridge = power, ridge
+        self.network.requires_grad_(free).eval()
+        self.power, self.ridge, self.free = power, ridge, free
         self.dim, self.blocks = self.network.dim, self.network.blocks
         self.columns = {"vector": slice(0, self.dim)}
         self.register_buffer("mean", torch.zeros(self.dim))
@@ -62,9 +69,9 @@ class Whitened(Encoder):
         return (self.network(x) - self.mean) @ self.factor
 
     def train(self, mode: bool = True) -> Whitened:
-        """As every module, but the network keeps its dropout off."""
+        """As every module, but a network that stays keeps its dropout off."""
         super().train(mode)
-        self.network.eval()
+        self.network.train(mode and self.free)
         return self
 
     def begin_with(self, encoder: nn.Module) -> None:
