@@ -45,8 +45,8 @@ def test_an_inner_loop_moves_a_network_and_training_one_that_is_free(molecules, 
     encoder.fit(encoder.network(molecules))
     target = Classification(2)
     learner = maml(encoder, target, inner_lr=0.5, inner_steps=2).train()
-    y = torch.arange(len(molecules)) % 2
-    halves = [Examples(molecules[k::2], y[k::2], target) for k in (0, 1)]
+    y = torch.arange(len(molecules))
+    halves = [Examples(molecules[k::2], y[k::2] // 2 % 2, target) for k in (0, 1)]
     before = {name: p.detach().clone() for name, p in learner.network.named_parameters()}
     learner.loss(Episode(*halves)).backward()
     state = learner.adapt(halves[0])
