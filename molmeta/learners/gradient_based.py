@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from molmeta.errors import ConfigError
 from molmeta.learners.base import Learner, State, label_scale, scaled, unscaled
 from molmeta.learners.head import LinearHead
+from molmeta.registry import nearest
 from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
 
 
 class GradientBased(Learner):
-    """A task is a value for every parameter of one network.
+    """A task is a value for every parameter of one network, or for those from a module on.
 
     Regression labels are scaled by their support's mean and spread before they are learned from,
     and outputs are scaled back.
@@ -22,8 +24,8 @@ class GradientBased(Learner):
     State
     -----
     parameters : Tensor
-        The value of every parameter, under its name in the network; for a regression also
-        `label.mean` and `label.spread` of the support, in the labels' unit.
+        The value of every parameter that moves, under its name in the network; for a regression
+        also `label.mean` and `label.spread` of the support, in the labels' unit.
 
     Parameters
     ----------
@@ -61,13 +63,33 @@ class GradientBased(Learner):
         return super().for_tasks(x, states)
 
 
-def step_sizes(network: nn.Module, inner_lr: float, head_lr: float | None) -> dict[str, float]:
-    """The step size of each parameter tensor: `head_lr` for the network's last module, its head.
+def step_sizes(
+    network: nn.Module, inner_lr: float, head_lr: float | None, moved_from: str = ""
+) -> dict[str, float]:
+    """The step size of each parameter tensor that the inner loop moves.
 
-    A head on vectors of length one needs steps some hundred times as long as the layers below it.
+    It is `head_lr` for the network's last module, its head: a head on vectors of length one needs
+    steps some hundred times as long as the layers below it. `moved_from` names a module, such as
+    `bottleneck`: parameters before its first one stay.
+
+    Raises
+    ------
+    ConfigError
+        There is no such module.
     """
-    rates = {name: inner_lr for name, _ in network.named_parameters()}
+    names = [name for name, _ in network.named_parameters()]
+    inside = [k for k, name in enumerate(names) if f".{moved_from}." in f".{name}"]
+    if moved_from and not inside:
+        parts = {part for name in names for part in name.split(".")[:-1] if not part.isdigit()}
+        known = nearest(moved_from, list(parts))
+        raise ConfigError(f"the network has no module '{moved_from}' with weights{known}")
+    rates = dict.fromkeys(names[inside[0] if moved_from else 0 :], inner_lr)
     if head_lr is not None:
         last = [name for name, _ in network.named_children()][-1]
         rates |= {name: head_lr for name in rates if name.startswith(f"{last}.")}
     return rates
+
+
+def moved_parameters(network: nn.Module, rates: Mapping[str, float]) -> State:
+    """The parameters that have a step size."""
+    return {name: p for name, p in network.named_parameters() if name in rates}

@@ -8,7 +8,7 @@ from torch.func import functional_call
 
 from molmeta.learners.base import Embedded, State
 from molmeta.learners.descent import gradient_steps
-from molmeta.learners.gradient_based import GradientBased, step_sizes
+from molmeta.learners.gradient_based import GradientBased, moved_parameters, step_sizes
 from molmeta.learners.head import linear_head
 from molmeta.tasks import Inputs, Target
 
@@ -29,8 +29,8 @@ class MAML(GradientBased):
     State
     -----
     parameters : Tensor
-        The adapted value of every parameter, under its name in the network; for a regression
-        also `label.mean` and `label.spread` of the support, in the labels' unit.
+        The adapted value of every parameter that moves, under its name in the network; for a
+        regression also `label.mean` and `label.spread` of the support, in the labels' unit.
 
     Parameters
     ----------
@@ -46,6 +46,8 @@ class MAML(GradientBased):
         One learned rate a parameter tensor (Li et al. 2017, in the coarse form), starting at α.
     head_lr : float, optional
         α of the network's last module, where it is not that of the rest.
+    moved_from : str
+        The module from which on parameters move, such as `bottleneck`; all, if it is empty.
 
     Differences from the paper
     --------------------------
@@ -61,11 +63,12 @@ class MAML(GradientBased):
         first_order: bool = False,
         learn_inner_lr: bool = False,
         head_lr: float | None = None,
+        moved_from: str = "",
     ) -> None:
         super().__init__(network)
         self.inner_steps = inner_steps
         self.first_order = first_order
-        self.step_sizes = step_sizes(network, inner_lr, head_lr)
+        self.step_sizes = step_sizes(network, inner_lr, head_lr, moved_from)
         self.log_rates = (
             nn.ParameterDict(
                 {
@@ -83,7 +86,7 @@ class MAML(GradientBased):
         def loss(parameters: State) -> Tensor:
             return self.inner_loss(target, functional_call(self.network, parameters, x), y)
 
-        start: State = dict(self.network.named_parameters())
+        start = moved_parameters(self.network, self.step_sizes)
         return gradient_steps(
             loss, start, self.rates(), self.inner_steps, first_order=self.first_order
         )
@@ -98,20 +101,20 @@ class MAML(GradientBased):
             return {name.replace("/", "."): log.exp() for name, log in self.log_rates.items()}
         return {
             name: torch.full((), self.step_sizes[name], device=p.device, dtype=p.dtype)
-            for name, p in self.network.named_parameters()
+            for name, p in moved_parameters(self.network, self.step_sizes).items()
         }
 
 
-def maml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
+def maml(encoder: nn.Module, target: Target, **options: float | bool | str) -> MAML:
     """MAML on an encoder with a linear head on unit vectors; the inner loop moves both."""
     return MAML(nn.Sequential(encoder, linear_head(encoder, target)), **options)  # type: ignore[arg-type]
 
 
-def fomaml(encoder: nn.Module, target: Target, **options: float | bool) -> MAML:
+def fomaml(encoder: nn.Module, target: Target, **options: float | bool | str) -> MAML:
     """First-order `maml`."""
     return maml(encoder, target, first_order=True, **options)
 
 
-def anil(encoder: nn.Module, target: Target, **options: float | bool) -> Embedded:
+def anil(encoder: nn.Module, target: Target, **options: float | bool | str) -> Embedded:
     """ANIL: the inner loop moves the head alone, which is linear on unit vectors."""
     return Embedded(encoder, MAML(linear_head(encoder, target), **options))  # type: ignore[arg-type]

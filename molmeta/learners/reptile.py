@@ -9,7 +9,7 @@ from torch.func import functional_call
 from molmeta.errors import ConfigError
 from molmeta.learners.base import State, label_scale, scaled
 from molmeta.learners.descent import BETA_2, EPSILON
-from molmeta.learners.gradient_based import GradientBased, step_sizes
+from molmeta.learners.gradient_based import GradientBased, moved_parameters, step_sizes
 from molmeta.learners.head import linear_head
 from molmeta.tasks import Episode, Inputs, Target, cat
 
@@ -57,6 +57,8 @@ class Reptile(GradientBased):
         `sgd` or `adam`.
     head_lr : float, optional
         Step size of the network's last module, where it is not that of the rest.
+    moved_from : str
+        The module from which on parameters move, such as `bottleneck`; all, if it is empty.
     """
 
     trains_inputs = False
@@ -70,11 +72,12 @@ class Reptile(GradientBased):
         batch_size: int = 16,
         optimiser: str = "sgd",
         head_lr: float | None = None,
+        moved_from: str = "",
     ) -> None:
         super().__init__(network)
         if optimiser not in ("sgd", "adam"):
             raise ConfigError(f"there is no inner optimiser '{optimiser}'; there is: adam, sgd")
-        self.step_sizes = step_sizes(network, inner_lr, head_lr)
+        self.step_sizes = step_sizes(network, inner_lr, head_lr, moved_from)
         self.inner_steps, self.test_steps = inner_steps, test_steps
         self.batch_size, self.optimiser = batch_size, optimiser
 
@@ -87,7 +90,7 @@ class Reptile(GradientBased):
         self.check(episode.support)
         with torch.no_grad():
             after = self.after_steps(self.batches(episode), episode.target)
-        before = dict(self.network.named_parameters())
+        before = moved_parameters(self.network, self.step_sizes)
         return 0.5 * sum((before[name] - after[name]).square().sum() for name in before)  # type: ignore[return-value]
 
     def batches(self, episode: Episode) -> list[tuple[Inputs, Tensor]]:
@@ -102,7 +105,7 @@ class Reptile(GradientBased):
 
     def after_steps(self, batches: list[tuple[Inputs, Tensor]], target: Target) -> State:
         """The inner loop: the parameters after one step on each batch."""
-        parameters: State = dict(self.network.named_parameters())
+        parameters = moved_parameters(self.network, self.step_sizes)
         second = {name: torch.zeros_like(p) for name, p in parameters.items()}
         for step, (x, y) in enumerate(batches, start=1):
 
