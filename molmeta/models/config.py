@@ -166,8 +166,9 @@ class Experiment:
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to learn ahead."""
-        return bool(self.training.steps or self.training.encoder_from)
+        """Whether there is anything to learn ahead: weights, or the coordinates of a `whitened`."""
+        training, fitted = self.training, "whitened" in _names(self.model.encoder)
+        return bool(training.steps or training.encoder_from or fitted)
 
     @property
     def from_assays(self) -> Episodes | Batches:
@@ -266,6 +267,14 @@ def _fill(cls: type, values: dict[str, Any], where: str) -> Any:
         if required and key not in values:
             raise ConfigError(f"{where} lacks the key '{key}'")
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _names(spec: Any) -> set[str]:
+    """The names of an encoder and of those that it is made of."""
+    if isinstance(spec, dict):
+        own = {spec["name"]} if isinstance(spec.get("name"), str) else set()
+        return own.union(*map(_names, spec.values()))
+    return set().union(*map(_names, spec)) if isinstance(spec, list | tuple) else set()
 
 
 def _kind(episodes: dict[str, Any]) -> type:
