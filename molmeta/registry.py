@@ -21,6 +21,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "features_with_labels": "molmeta.encoders.train_assay_labels:FeaturesWithLabels",
         "whitened": "molmeta.encoders.whitened:Whitened",
         "joined": "molmeta.encoders.joined:Joined",
+        "minimol": "molmeta.encoders.minimol:MiniMol",
         "pyg": "molmeta.encoders.pyg:PyG",
         "conv4": "molmeta.encoders.conv4:Conv4",
         "residual": "molmeta.encoders.residual:Residual",
@@ -67,6 +68,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "atom_pair": "molmeta.featurizers.fingerprint:atom_pair",
         "weisfeiler_lehman": "molmeta.featurizers.weisfeiler_lehman:WeisfeilerLehman",
         "descriptors": "molmeta.featurizers.descriptors:Descriptors",
+        "minimol": "molmeta.featurizers.minimol:MiniMol",
     },
     "text": {
         "hashing": "molmeta.featurizers.text:Hashing",

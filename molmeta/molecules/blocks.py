@@ -29,7 +29,7 @@ BOND_CODES = int(np.prod(tuple(BOND_SIZES.values())))
 FINGERPRINTS = ("ecfp4", "ecfp6", "fcfp4", "torsion", "atom_pair", "weisfeiler_lehman")
 FINGERPRINT_WIDTH = 2048
 ATOM_WIDTHS = {"atoms75": 75}  # features of an atom in blocks of `FeatureGraphs`
-BLOCK_WIDTHS = dict.fromkeys(FINGERPRINTS, FINGERPRINT_WIDTH) | {"descriptors": 11}
+BLOCK_WIDTHS = dict.fromkeys(FINGERPRINTS, FINGERPRINT_WIDTH) | {"descriptors": 11, "minimol": 512}
 
 
 class Block(Protocol):
