@@ -137,7 +137,7 @@ def plot_leads(summaries: dict[str, pd.DataFrame], path: Path) -> None:
         axis.set_title(f"{size} measurements")
         axis.set_xlabel("ΔAUPRC − random forest, 95 % paired interval over assays")
         axis.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-    axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(path, dpi=150)
     plt.close(figure)
 
