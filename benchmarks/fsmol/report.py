@@ -10,6 +10,7 @@ draws), `fsmol.md` and `fsmol-lead.png`. Classes of enzymes (`classes.csv`) are 
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -32,10 +33,12 @@ def main() -> None:
     for name in PROTOCOLS:
         parser.add_argument(name, type=Path)
     args = parser.parse_args()
-    found = {name: mean_over_draws(pd.read_csv(getattr(args, name))) for name in PROTOCOLS}
-    for name, table in found.items():
-        text = table.round(5).to_csv(index=False, lineterminator="\n")
+    found = {}
+    for name in PROTOCOLS:
+        scores = mean_over_draws(pd.read_csv(getattr(args, name))).round(5)
+        text = scores.to_csv(index=False, lineterminator="\n")
         write_atomic(RESULTS / f"fsmol-{name}.csv", text.encode())
+        found[name] = pd.read_csv(io.StringIO(text))  # as committed
     write_atomic(RESULTS / "fsmol.md", page(found).encode())
     summaries = {name: summarise(table, REFERENCE) for name, table in found.items()}
     plot_leads(summaries, RESULTS / "fsmol-lead.png")
