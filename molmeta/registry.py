@@ -69,6 +69,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "weisfeiler_lehman": "molmeta.featurizers.weisfeiler_lehman:WeisfeilerLehman",
         "descriptors": "molmeta.featurizers.descriptors:Descriptors",
         "minimol": "molmeta.featurizers.minimol:MiniMol",
+        "rdkit_descriptors": "molmeta.featurizers.rdkit_descriptors:RDKitDescriptors",
     },
     "text": {
         "hashing": "molmeta.featurizers.text:Hashing",

@@ -16,3 +16,4 @@ from .train_assay_labels import FeaturesWithLabels as FeaturesWithLabels
 from .train_assay_labels import TrainAssayLabels as TrainAssayLabels
 from .weighted_fingerprint import WeightedFingerprint as WeightedFingerprint
 from .whitened import Whitened as Whitened
+from .whitened import principal_coordinates as principal_coordinates

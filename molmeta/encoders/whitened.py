@@ -81,11 +81,17 @@ class Whitened(Encoder):
     @torch.no_grad()
     def fit(self, vectors: Tensor) -> None:
         """Find mean and covariance of the network's vectors `[n, dim]` of training molecules."""
-        h = vectors.double()
-        mean = h.mean(dim=0)
-        variances, directions = torch.linalg.eigh((h - mean).T @ (h - mean) / len(h))
-        variances = variances.clamp(min=0)
-        held_up = variances + self.ridge * variances.mean()
-        scale = torch.where(held_up > NOTHING * held_up.max(), held_up**-self.power, 0.0)
+        mean, factor = principal_coordinates(vectors, self.power, self.ridge)
         self.mean.copy_(mean)
-        self.factor.copy_(directions * scale)
+        self.factor.copy_(factor)
+
+
+def principal_coordinates(vectors: Tensor, power: float, ridge: float) -> tuple[Tensor, Tensor]:
+    """Mean `[k]` and factor `[k, k]` of vectors `[n, k]`, as `Whitened` has them, in float64."""
+    h = vectors.double()
+    mean = h.mean(dim=0)
+    variances, directions = torch.linalg.eigh((h - mean).T @ (h - mean) / len(h))
+    variances = variances.clamp(min=0)
+    held_up = variances + ridge * variances.mean()
+    scale = torch.where(held_up > NOTHING * held_up.max(), held_up**-power, 0.0)
+    return mean, directions * scale

@@ -19,6 +19,8 @@ from .head import LinearHead as LinearHead
 from .head import UnitLength as UnitLength
 from .head import linear_head as linear_head
 from .hypernetwork import HyperNetwork as HyperNetwork
+from .imitation import Imitation as Imitation
+from .imitation import KnownVectors as KnownVectors
 from .kernels import FingerprintKernel as FingerprintKernel
 from .kernels import LearnedRBF as LearnedRBF
 from .kernels import WithLabels as WithLabels

@@ -17,6 +17,7 @@ from .checkpoints import untrained as untrained
 from .config import Batches as Batches
 from .config import Episodes as Episodes
 from .config import Experiment as Experiment
+from .config import Imitations as Imitations
 from .config import Model as Model
 from .config import Training as Training
 from .config import experiment_names as experiment_names

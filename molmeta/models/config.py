@@ -80,6 +80,27 @@ class Batches:
 
 
 @dataclass(frozen=True)
+class Imitations:
+    """How a network learns from molecules without labels: to give other features of them.
+
+    Attributes
+    ----------
+    targets : tuple of dict
+        `block`, the name of a feature block of numbers, such as `rdkit_descriptors` or `minimol`;
+        its `weight`; and `power`: 0 learns its standardised columns, 0.25 principal coordinates
+        that few of them do not rule, as of `Whitened`.
+    batch_size : int
+        Molecules a step.
+    support_sizes : tuple of int
+        Of the validation episodes.
+    """
+
+    targets: tuple[dict[str, Any], ...]
+    batch_size: int = 1024
+    support_sizes: tuple[int, ...] = (16, 64)
+
+
+@dataclass(frozen=True)
 class Shots:
     """How training tasks are drawn from images; the model's target has the number of classes.
 
@@ -161,7 +182,7 @@ class Experiment:
 
     name: str
     model: Model
-    episodes: Episodes | Batches | Shots = field(default_factory=Episodes)
+    episodes: Episodes | Batches | Imitations | Shots = field(default_factory=Episodes)
     training: Training = field(default_factory=Training)
 
     @property
@@ -171,7 +192,7 @@ class Experiment:
         return bool(training.steps or training.encoder_from or fitted)
 
     @property
-    def from_assays(self) -> Episodes | Batches:
+    def from_assays(self) -> Episodes | Batches | Imitations:
         """How assays are learned from; raises `ConfigError`, if it is for images."""
         if isinstance(self.episodes, Shots):
             raise ConfigError(
@@ -279,7 +300,8 @@ def _names(spec: Any) -> set[str]:
 
 def _kind(episodes: dict[str, Any]) -> type:
     """What `[episodes]` describes, by a key that no other has."""
-    return Shots if "shots" in episodes else Batches if "batch_size" in episodes else Episodes
+    keys = {"shots": Shots, "targets": Imitations, "batch_size": Batches}
+    return next((kind for key, kind in keys.items() if key in episodes), Episodes)
 
 
 def _fits(value: Any, default: float | str) -> bool:

@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from molmeta.errors import MolmetaError, TooFewMeasurements
-from molmeta.learners import Learner, MultiTaskByMolecule
-from molmeta.models import BaseModel, Batches, Episodes, Experiment, load_experiment
+from molmeta.errors import ConfigError, MolmetaError, TooFewMeasurements
+from molmeta.learners import Embedded, Imitation, Learner, MultiTaskByMolecule
+from molmeta.models import (
+    BaseModel,
+    Batches,
+    Episodes,
+    Experiment,
+    Imitations,
+    load_experiment,
+)
 from molmeta.seeds import torch_seeded
 from molmeta.tasks import Assay, AssayEpisodes, Assays, Images, NWayKShot, fits, large_enough
 from molmeta.training.cards import listed
+from molmeta.training.imitation_batches import ImitationBatches
 from molmeta.training.molecule_batches import MoleculeBatches
 from molmeta.training.runs import (
     compute_features,
@@ -95,17 +103,17 @@ def meta_train(
     def validate(one: Learner) -> float:
         return mean_score(one.for_use(), looked_at, sizes, draws)
 
-    compute_features(learner, [*kept, *looked_at], workers)
+    targets = [str(t.get("block", "")) for t in getattr(drawn, "targets", ())] if steps else []
+    compute_features(learner, [*kept, *looked_at], workers, targets)
     fit_whitening(learner, kept, experiment.training.seed)
+    sampler = _sampler(kept, drawn, experiment.training.seed, learner) if steps else None
     left_out = one_class + [assay.name for assay in small]
     with torch_seeded("for training", experiment.training.seed):  # heads that it may add
-        trained = learner.for_training([assay.name for assay in kept])
-        if isinstance(drawn, Batches) and steps:
-            trained = MultiTaskByMolecule.of(trained, drawn.values_weight)
+        trained = _in_training(learner, kept, drawn, sampler)
     return run_training(
         experiment,
         trained.to(learner.device),
-        _sampler(kept, drawn, experiment.training.seed, learner) if steps else None,
+        sampler,
         validate if looked_at else None,
         (digest(kept), digest(looked_at)),
         [
@@ -118,9 +126,30 @@ def meta_train(
     )
 
 
-def _learned_from(train: Assays, drawn: Episodes | Batches) -> tuple[list[Assay], list[Assay]]:
+def _in_training(
+    learner: Learner,
+    kept: list[Assay],
+    drawn: Episodes | Batches | Imitations,
+    sampler: Sampler | None,
+) -> Learner:
+    """The learner with the heads that it is trained by."""
+    if isinstance(sampler, ImitationBatches):
+        if not isinstance(learner, Embedded):
+            raise ConfigError(
+                f"targets in [episodes] train an encoder, and {type(learner).__name__} is on none"
+            )
+        return Imitation(learner, sampler.widths)
+    trained = learner.for_training([assay.name for assay in kept])
+    if isinstance(drawn, Batches) and sampler is not None:
+        return MultiTaskByMolecule.of(trained, drawn.values_weight)
+    return trained
+
+
+def _learned_from(
+    train: Assays, drawn: Episodes | Batches | Imitations
+) -> tuple[list[Assay], list[Assay]]:
     """The assays that can be learned from, and those that are too small for an episode."""
-    if isinstance(drawn, Batches):
+    if not isinstance(drawn, Episodes):
         return list(train.values()), []
     kept, small = large_enough(train.values(), drawn.support_sizes, drawn.query_size)
     if not kept:
@@ -132,8 +161,12 @@ def _learned_from(train: Assays, drawn: Episodes | Batches) -> tuple[list[Assay]
     return kept, small
 
 
-def _sampler(kept: list[Assay], drawn: Episodes | Batches, seed: int, learner: Learner) -> Sampler:
+def _sampler(
+    kept: list[Assay], drawn: Episodes | Batches | Imitations, seed: int, learner: Learner
+) -> Sampler:
     """What draws from the assays."""
+    if isinstance(drawn, Imitations):
+        return ImitationBatches.of(kept, drawn.targets, drawn.batch_size, seed)  # type: ignore[return-value]
     if isinstance(drawn, Batches):
         return MoleculeBatches.of(kept, drawn.batch_size, seed)  # type: ignore[return-value]
     return AssayEpisodes(

@@ -121,12 +121,14 @@ def feature_blocks(learner: Learner) -> set[str]:
     return {name for module in learner.modules() for name in getattr(module, "blocks", ())}
 
 
-def compute_features(learner: Learner, assays: Sequence[Assay], workers: int = 1) -> None:
-    """Compute the feature blocks that the learner's encoders read, in one pass.
+def compute_features(
+    learner: Learner, assays: Sequence[Assay], workers: int = 1, others: Iterable[str] = ()
+) -> None:
+    """Compute the feature blocks that the learner's encoders read, and others, in one pass.
 
     Those of `MANY` molecules or more are kept in the cache (`MOLMETA_CACHE`), for the next run.
     """
-    blocks = sorted(feature_blocks(learner))
+    blocks = sorted(feature_blocks(learner) | {name for name in others if name})
     for store in Molecules.stores([assay.molecules for assay in assays]):
         if len(store) >= MANY:
             store.keep_in(cache_folder() / "prepared")
