@@ -14,6 +14,7 @@ from molmeta.cli import (
     data,
     demo,
     doctor,
+    pretrain,
     report,
     reproduce,
     screen,
@@ -22,7 +23,20 @@ from molmeta.cli import (
 )
 from molmeta.errors import MolmetaError
 
-VERBS = (adapt, screen, compare, suggest, report, data, train, benchmark, reproduce, demo, doctor)
+VERBS = (
+    adapt,
+    screen,
+    compare,
+    suggest,
+    report,
+    data,
+    train,
+    pretrain,
+    benchmark,
+    reproduce,
+    demo,
+    doctor,
+)
 
 
 def parser() -> argparse.ArgumentParser:

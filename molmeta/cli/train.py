@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
     from molmeta.models import BaseModel, Experiment
+    from molmeta.tasks import Assays
 
 
 def arguments(verb: argparse.ArgumentParser) -> None:
@@ -48,17 +49,22 @@ def arguments(verb: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta train`, in each of the processes that `torchrun` started."""
+    from molmeta.models import load_experiment
+
+    train(args, load_experiment(args.config))
+
+
+def train(args: argparse.Namespace, experiment: Experiment) -> None:
+    """Train an experiment as the arguments say."""
     from molmeta.training import processes
 
     with processes():
-        _train(args)
+        _train(args, experiment)
 
 
-def _train(args: argparse.Namespace) -> None:
-    from molmeta.models import load_experiment
+def _train(args: argparse.Namespace, experiment: Experiment) -> None:
     from molmeta.training import rank
 
-    experiment = load_experiment(args.config)
     changed = {k: getattr(args, k) for k in ("steps", "seed") if getattr(args, k) is not None}
     experiment = replace(experiment, training=replace(experiment.training, **changed))
     say = options.say if rank() == 0 else lambda text: None
@@ -91,6 +97,8 @@ def _on_assays(
         )
         if one_class:
             say(f"{len(one_class)} assays left out, of one class: {', '.join(one_class)}")
+    if left_out := getattr(args, "without", None):
+        train = _without(train, left_out, say)
     return meta_train(
         experiment,
         train,
@@ -99,6 +107,16 @@ def _on_assays(
         device=args.device,
         workers=args.workers,
     )
+
+
+def _without(train: Assays, paths: Sequence[str], say: Callable[[str], None]) -> Assays:
+    from molmeta.datasets import read_molecules
+
+    for path in paths:
+        before, smiles = len(train.smiles()), read_molecules(path)
+        train = train.without(smiles)
+        say(f"{path}: {before - len(train.smiles())} of its {len(smiles)} molecules taken out")
+    return train.select([name for name, assay in train.items() if len(assay)])
 
 
 def _on_images(

@@ -18,6 +18,7 @@ from .measurements import read_measurements as read_measurements
 from .miniimagenet import load_miniimagenet as load_miniimagenet
 from .moleculenet import SOURCES as SOURCES
 from .moleculenet import read_moleculenet as read_moleculenet
+from .molecules import read_molecules as read_molecules
 from .omniglot import load_omniglot as load_omniglot
 from .released_study import is_release as is_release
 from .released_study import read_release as read_release

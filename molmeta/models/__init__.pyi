@@ -9,6 +9,7 @@ from .checkpoints import PRETRAINED as PRETRAINED
 from .checkpoints import from_pretrained as from_pretrained
 from .checkpoints import load_assay as load_assay
 from .checkpoints import model_folder as model_folder
+from .checkpoints import pretrained_names as pretrained_names
 from .checkpoints import read_safetensors as read_safetensors
 from .checkpoints import save_assay as save_assay
 from .checkpoints import save_pretrained as save_pretrained

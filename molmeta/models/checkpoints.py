@@ -90,9 +90,14 @@ def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cp
 
 
 def model_folder(path: str | Path) -> Path | None:
-    """The folder of a model, the shipped one's by its name; None of a baseline, which has none."""
-    folder = PRETRAINED / DEFAULT if path == DEFAULT else Path(path)
+    """The folder of a model, a shipped one's by its name; None of a baseline, which has none."""
+    folder = PRETRAINED / path if path in pretrained_names() else Path(path)
     return folder if folder.is_dir() else None
+
+
+def pretrained_names() -> list[str]:
+    """The models that are shipped."""
+    return sorted(path.parent.name for path in PRETRAINED.glob("*/config.json"))
 
 
 def _untrained(name: str) -> BaseModel:

@@ -147,8 +147,9 @@ class Training:
     encoder_lr : float, optional
         The encoder's own rate, in place of `lr`; 0 keeps it as it is.
     encoder_from : str
-        An experiment that is trained first, on the same data: the encoder begins with its weights.
-        For learners that find nothing to tell apart in the vectors of a random encoder.
+        An experiment that is trained first, on the same data, or the folder of a model that was
+        (`molmeta pretrain`): the encoder begins with its weights. For learners that find nothing to
+        tell apart in the vectors of a random encoder.
     schedule : str
         `constant`; or `cosine`: the rates fall to zero at the last step, after a short warm-up.
     optimiser : str

@@ -16,7 +16,15 @@ from molmeta.encoders import Whitened
 from molmeta.errors import ConfigError
 from molmeta.files import cache_folder, locked, write_atomic
 from molmeta.learners import Embedded, Learner
-from molmeta.models import BaseModel, Experiment, encode_all, save_pretrained, tensors_sha256
+from molmeta.models import (
+    BaseModel,
+    Experiment,
+    encode_all,
+    from_pretrained,
+    model_folder,
+    save_pretrained,
+    tensors_sha256,
+)
 from molmeta.molecules import Molecules
 from molmeta.seeds import generator
 from molmeta.tasks import Assay
@@ -31,12 +39,14 @@ MANY = 20_000  # molecules whose features take longer than it takes to write the
 def start_learner(
     experiment: Experiment, device: str, train: Callable[[str], BaseModel] | None = None
 ) -> Learner:
-    """A new learner; its encoder is that of `encoder_from`, which `train` trains, if there is one.
+    """A new learner; its encoder is that of `encoder_from`, if there is one.
+
+    That is a model, by its folder or its name, or an experiment, which `train` trains.
 
     Raises
     ------
     ConfigError
-        The other experiment's encoder has other sizes.
+        The other encoder has other sizes.
     """
     with torch.random.fork_rng():
         torch.manual_seed(experiment.training.seed)
@@ -44,7 +54,7 @@ def start_learner(
     name = experiment.training.encoder_from
     if not name or train is None:
         return learner
-    trained = train(name)
+    trained = from_pretrained(name) if model_folder(name) else train(name)
     if not isinstance(learner, Embedded) or not isinstance(trained.learner, Embedded):
         raise ConfigError(
             f"'{experiment.name}' and '{name}' (its encoder_from) must be learners on an encoder"
