@@ -9,6 +9,7 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
+from molmeta.evaluation.protocol import summarise
 from molmeta.evaluation.results import REFERENCE
 
 ROOT = Path(__file__).parents[3]
@@ -55,6 +56,15 @@ def test_the_page_is_made_of_the_committed_scores(
     for line in made.splitlines():
         if line.startswith("|") and not line.startswith("|---"):
             assert line in told, line
+
+
+def test_what_is_said_of_the_grid_is_the_committed_result() -> None:
+    rows = summarise(pd.read_csv(RESULTS / "fsmol-grid.csv"), REFERENCE).set_index("learner")
+    grid = rows.loc["random_forest_grid"]
+    told = (ROOT / "docs" / "results" / "fs-mol.md").read_text("utf-8")
+    assert f"has\n{grid['mean']:.3f} at 16 in one draw".replace("0.", ".") in told
+    loss = f"{-grid['difference']:.3f} [{-grid['high']:.3f}, {-grid['low']:.3f}]"
+    assert loss.replace("0.", ".") in told
 
 
 def test_published_rows_name_what_differs(report: ModuleType) -> None:
