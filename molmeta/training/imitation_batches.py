@@ -16,8 +16,8 @@ from molmeta.learners import KnownVectors
 from molmeta.molecules import Dense, Molecules
 from molmeta.seeds import generator
 from molmeta.tasks import Assay
+from molmeta.training.molecule_batches import PARTS, drawn
 
-PARTS = 8  # of a batch, which several processes may share
 FITTED = 20_000  # molecules that means and spreads are found from
 FURTHEST = 4.0  # spreads from the mean, where a value is cut
 
@@ -128,9 +128,7 @@ class ImitationBatches:
 
     def meta_batch(self, step: int) -> list[KnownVectors]:
         """The parts of a batch, which depend on the step alone."""
-        epoch, place = divmod(step, self.epoch)
-        order = generator("molecules", self.seed, epoch).permutation(len(self.molecules))
-        index = order[place * self.size : (place + 1) * self.size]
+        index = drawn(len(self.molecules), self.size, self.seed, step)
         pieces = np.array_split(index, min(PARTS, len(index)))
         mean_size = len(index) / len(pieces)
         parts = []

@@ -80,9 +80,7 @@ class MoleculeBatches:
 
     def meta_batch(self, step: int) -> list[LabelledMolecules]:
         """The parts of a batch, which depend on the step alone."""
-        epoch, place = divmod(step, self.epoch)
-        order = generator("molecules", self.seed, epoch).permutation(len(self.molecules))
-        return self.parts(order[place * self.size : (place + 1) * self.size])
+        return self.parts(drawn(len(self.molecules), self.size, self.seed, step))
 
     def parts(self, index: np.ndarray) -> list[LabelledMolecules]:
         """Some molecules, in at most `PARTS` parts."""
@@ -110,6 +108,13 @@ class MoleculeBatches:
             parts = [part.to(learner.device) for part in self.parts(index)]
             total += float(learner.meta_loss(parts)) * parts[0].mean_labels * len(parts)
         return total / len(self.y)
+
+
+def drawn(count: int, size: int, seed: int, step: int) -> np.ndarray:
+    """Which of so many molecules a step sees: an epoch shows each once, in an order of its own."""
+    epoch, place = divmod(step, -(-count // size))
+    order = generator("molecules", seed, epoch).permutation(count)
+    return order[place * size : (place + 1) * size]
 
 
 def _scaled(assay: Assay) -> np.ndarray:
