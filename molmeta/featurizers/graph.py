@@ -35,11 +35,16 @@ STEREO = {  # E and trans, Z and cis; none and unknown
     Chem.BondStereo.STEREOTRANS: 2,
 }
 
+TETRAHEDRAL = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
+
 _ELEMENT = {number: i for i, number in enumerate(ELEMENTS)}
 _HYBRIDISATION = {kind: i for i, kind in enumerate(HYBRIDISATIONS)}
 _BOND_TYPE = {kind: i for i, kind in enumerate(BOND_TYPES)}
 
-_DEGREE, _CHARGE, _HYDROGENS = (ATOM_SIZES[k] - 1 for k in ("degree", "charge", "hydrogens"))
+_CHIRALITY = {"R": 1, "S": 2}
+_DEGREE, _CHARGE, _HYDROGENS, _RING, _RINGS = (
+    ATOM_SIZES[k] - 1 for k in ("degree", "charge", "hydrogens", "ring", "rings")
+)
 _ATOM_SIZES = tuple(ATOM_SIZES.values())
 MAX_ATOMS = np.iinfo(np.int16).max
 
@@ -61,9 +66,10 @@ def check_size(mol: Chem.Mol) -> None:
 def atom_number(raw: tuple[Any, ...]) -> int:
     """The categories of `ATOM_SIZES` as one mixed-radix number, of what RDKit says of an atom.
 
-    Charges are kept from −2 to +2, degrees to 6 and hydrogens to 4; beyond counts as the end.
+    Charges are kept from −2 to +2, degrees to 6, hydrogens to 4, rings to 3 and the size of the
+    smallest one from 3 to 8; beyond counts as the end.
     """
-    number, degree, charge, hydrogens, hybridisation, aromatic, ring = raw
+    number, degree, charge, hydrogens, hybridisation, aromatic, smallest, rings, chirality = raw
     categories = (
         _ELEMENT.get(number, len(ELEMENTS)),
         min(degree, _DEGREE),
@@ -71,9 +77,23 @@ def atom_number(raw: tuple[Any, ...]) -> int:
         min(hydrogens, _HYDROGENS),
         _HYBRIDISATION.get(hybridisation, len(HYBRIDISATIONS)),
         int(aromatic),
-        int(ring),
+        min(max(smallest - 2, 0), _RING),
+        min(rings, _RINGS),
+        _CHIRALITY.get(chirality, 0),
+        int(number in (7, 8) and hydrogens > 0),
+        int(_accepts(number, degree + hydrogens, charge, hybridisation)),
     )
     return int(np.ravel_multi_index(categories, _ATOM_SIZES))
+
+
+def _accepts(
+    number: int, neighbours: int, charge: int, hybridisation: Chem.HybridizationType
+) -> bool:
+    """An oxygen, or a nitrogen with a lone pair of its own: of no amide, aniline or pyrrole."""
+    if charge > 0 or number not in (7, 8):
+        return False
+    conjugated = hybridisation == Chem.HybridizationType.SP2 and neighbours == 3
+    return number == 8 or not conjugated
 
 
 def bond_code(raw: tuple[Any, ...]) -> int:
@@ -104,15 +124,15 @@ _OF_ATOM = (
     Chem.Atom.GetTotalNumHs,
     Chem.Atom.GetHybridization,
     Chem.Atom.GetIsAromatic,
-    Chem.Atom.IsInRing,
 )
 _ENDS = (Chem.Bond.GetBeginAtomIdx, Chem.Bond.GetEndAtomIdx)
 
 
 class GraphFeaturizer:
-    """The `graph` block: seven categories an atom, four a bond.
+    """The `graph` block: eleven categories an atom, four a bond.
 
-    Heavy atoms are nodes. Tetrahedral stereo is not part of the graph: two enantiomers are equal.
+    Heavy atoms are nodes. Donors are N and O with hydrogens, acceptors O and the N whose lone pair
+    is no part of an amide, an aniline or a pyrrole; chirality is R or S where SMILES say so.
     """
 
     def row(self, mol: Chem.Mol) -> Row:
@@ -125,7 +145,8 @@ class GraphFeaturizer:
         # an index is half the price of GetAtoms and GetBonds
         atoms = list(map(mol.GetAtomWithIdx, range(mol.GetNumAtoms())))
         bonds = list(map(mol.GetBondWithIdx, range(mol.GetNumBonds())))
-        numbers = map(_ATOMS.__getitem__, zip(*(map(get, atoms) for get in _OF_ATOM), strict=True))
+        columns = (*(map(get, atoms) for get in _OF_ATOM), *_rings(mol), _chirality(mol, atoms))
+        numbers = map(_ATOMS.__getitem__, zip(*columns, strict=True))
         kinds = [bond.GetBondType() for bond in bonds]
         stereo = [
             bond.GetStereo() if kind == Chem.BondType.DOUBLE else None
@@ -148,6 +169,27 @@ class GraphFeaturizer:
             bond_code=_flat(codes, np.uint8),
             bond_offsets=_offsets(codes),
         )
+
+
+def _rings(mol: Chem.Mol) -> tuple[list[int], list[int]]:
+    """Of each atom the size of the smallest ring that it is in, 0 for none; how many there are."""
+    smallest, rings = [0] * mol.GetNumAtoms(), [0] * mol.GetNumAtoms()
+    for ring in sorted(mol.GetRingInfo().AtomRings(), key=len, reverse=True):
+        for i in ring:
+            smallest[i] = len(ring)
+            rings[i] += 1
+    return smallest, rings
+
+
+def _chirality(mol: Chem.Mol, atoms: list[Chem.Atom]) -> list[str | None]:
+    """R and S of the atoms whose tetrahedral stereo is given."""
+    codes: list[str | None] = [None] * len(atoms)
+    centres = [i for i, tag in enumerate(map(Chem.Atom.GetChiralTag, atoms)) if tag in TETRAHEDRAL]
+    if centres and not any(atoms[i].HasProp("_CIPCode") for i in centres):
+        Chem.AssignStereochemistry(mol, cleanIt=False, force=True)
+    for i in centres:
+        codes[i] = atoms[i].GetProp("_CIPCode") if atoms[i].HasProp("_CIPCode") else None
+    return codes
 
 
 def _flat(rows: Sequence[list[int]], kind: type[np.integer]) -> np.ndarray:

@@ -18,7 +18,11 @@ ATOM_SIZES = {  # feature of an atom: number of its categories
     "hydrogens": 5,
     "hybridisation": 7,
     "aromatic": 2,
-    "ring": 2,
+    "ring": 7,
+    "rings": 4,
+    "chirality": 3,
+    "donor": 2,
+    "acceptor": 2,
 }
 BOND_SIZES = {"type": 5, "conjugated": 2, "ring": 2, "stereo": 3}
 BOND_CODES = int(np.prod(tuple(BOND_SIZES.values())))

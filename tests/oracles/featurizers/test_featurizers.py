@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from rdkit import Chem
@@ -10,7 +12,7 @@ from rdkit.Chem import Descriptors as RDKitDescriptors
 
 from molmeta.featurizers import weisfeiler_lehman
 from molmeta.featurizers.descriptors import DESCRIPTORS, MEANS, SPREADS
-from molmeta.featurizers.graph import BOND_TYPES, ELEMENTS, HYBRIDISATIONS
+from molmeta.featurizers.graph import BOND_TYPES, ELEMENTS, HYBRIDISATIONS, GraphFeaturizer
 from molmeta.molecules.blocks import ATOM_SIZES, BLOCK_WIDTHS, BOND_SIZES
 from molmeta.molecules.molecules import Molecules
 
@@ -87,16 +89,71 @@ def test_atoms_equal_rdkit(molecules, rdkit_molecules):
         codes = graphs.atom_code[graphs.atom_offsets[i] : graphs.atom_offsets[i + 1]]
         assert len(codes) == mol.GetNumAtoms()
         for atom, row in zip(mol.GetAtoms(), graphs.atom_table[codes].tolist(), strict=True):
-            element, degree, charge, hydrogens, hybridisation, aromatic, ring = row
+            element, degree, charge, hydrogens, hybridisation, aromatic, ring, rings, *_ = row
             assert [*ELEMENTS, "another"][element] in (atom.GetAtomicNum(), "another")
             assert (element == len(ELEMENTS)) == (atom.GetAtomicNum() not in ELEMENTS)
             assert degree == len(atom.GetNeighbors())
             assert charge - 2 == atom.GetFormalCharge()
             assert hydrogens == atom.GetTotalNumHs()
             assert HYBRIDISATIONS[hybridisation] == atom.GetHybridization()
-            assert (aromatic, ring) == (atom.GetIsAromatic(), atom.IsInRing())
+            info, index = mol.GetRingInfo(), atom.GetIdx()
+            assert aromatic == atom.GetIsAromatic()
+            assert ring == (min(info.MinAtomRingSize(index), 8) - 2 if atom.IsInRing() else 0)
+            assert rings == min(info.NumAtomRings(index), 3)
             seen.add(charge)
     assert seen == {1, 2, 3}  # charges of -1, 0 and 1 are among the molecules
+
+
+def test_chirality_and_donors_equal_rdkit(embedded):
+    smiles = sorted({text for assay in embedded.values() for text in assay.molecules.smiles})
+    sample = [text for text in smiles if "@" in text][:150] + smiles[:150]
+    rdkit_molecules = [Chem.MolFromSmiles(text) for text in sample]
+    graphs = Molecules(sample).block("graph")
+    names, seen = list(ATOM_SIZES), Counter()
+    pattern = Chem.MolFromSmarts("[N,n,O;!H0]")
+    for i, mol in enumerate(rdkit_molecules):
+        codes = graphs.atom_code[graphs.atom_offsets[i] : graphs.atom_offsets[i + 1]]
+        rows = dict(zip(names, graphs.atom_table[codes].T.tolist(), strict=True))
+        centres = dict(Chem.FindMolChiralCenters(mol, useLegacyImplementation=True))
+        assert rows["chirality"] == [
+            {"R": 1, "S": 2}.get(centres.get(k, ""), 0) for k in range(mol.GetNumAtoms())
+        ]
+        assert rows["donor"] == [
+            int((k,) in mol.GetSubstructMatches(pattern)) for k in range(mol.GetNumAtoms())
+        ]
+        seen.update(rows["chirality"])
+    assert seen[1] > 100 and seen[2] > 100
+
+
+@pytest.mark.parametrize(
+    ("smiles", "acceptors"),
+    [
+        ("CC(=O)Nc1ccccc1", [2]),
+        ("c1cc[nH]c1", []),
+        ("c1ccncc1", [3]),
+        ("CN(C)C", [1]),
+        ("CC#N", [2]),
+        ("C[N+](C)(C)CC(=O)[O-]", [6, 7]),
+        ("CN=C", [1]),
+    ],
+)
+def test_acceptors(smiles, acceptors):
+    graphs = Molecules([smiles]).block("graph")
+    column = list(ATOM_SIZES).index("acceptor")
+    assert np.flatnonzero(graphs.atom_table[graphs.atom_code, column]).tolist() == acceptors
+
+
+def test_enantiomers_differ_and_chirality_outlives_a_copy():
+    left, right = Molecules(["C[C@H](N)C(=O)O"]), Molecules(["C[C@@H](N)C(=O)O"])
+    column = list(ATOM_SIZES).index("chirality")
+    found = [m.block("graph").atom_table[m.block("graph").atom_code, column] for m in (left, right)]
+    assert found[0].tolist() == [0, 2, 0, 0, 0, 0] and found[1].tolist() == [0, 1, 0, 0, 0, 0]
+    bare = Chem.MolFromSmiles("C[C@H](N)C(=O)O")
+    for atom in bare.GetAtoms():
+        atom.ClearProp("_CIPCode")
+    assert GraphFeaturizer().row(bare) == GraphFeaturizer().row(
+        Chem.MolFromSmiles("C[C@H](N)C(=O)O")
+    )
 
 
 def test_bonds_equal_rdkit(molecules, rdkit_molecules):
