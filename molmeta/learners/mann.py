@@ -27,14 +27,15 @@ class MANN(Learner):
               r^h_t = \sum_i w^{r,h}_t(i)\, M_{t-1}(i)
 
     .. math:: w^{w,h}_t = \sigma(\alpha^h_t)\, w^{r,h}_{t-1}
-              + (1 - \sigma(\alpha^h_t))\, w^{lu}_{t-1}, \qquad
+              + (1 - \sigma(\alpha^h_t))\, w^{lu,h}_{t-1}, \qquad
               M_t(i) = M'_{t-1}(i) + \sum_h w^{w,h}_t(i)\, k^h_t
 
     .. math:: w^u_t = \gamma\, w^u_{t-1} + \sum_h w^{r,h}_t + \sum_h w^{w,h}_t
 
-    (least recently used access): :math:`w^{lu}` is 1 for the R rows of the least usage w^u, ties
-    by index, and M′ is M with these rows at zero; every head writes to all of them. Memory, reads
-    and usage start at zero. The output is linear in [h_t, r_t].
+    (least recently used access): :math:`w^{lu,h}` is 1 for one row, that of the h-th least usage
+    w^u, ties by index, and M′ is M with these R rows at zero. Memory, reads and usage start at
+    zero; there are R rows for each step of a sequence, so that nothing need be forgotten. The
+    output is linear in [h_t, r_t].
 
     Trained on the whole sequence, support and then query, each label shown one step late, by the
     loss of every step. At test a query takes one step from the memory that the support left,
@@ -46,12 +47,13 @@ class MANN(Learner):
     -----
     memory, read, found, usage, hidden, cell, before : Tensor
         `[1, N, m]`, w^r `[1, R, N]`, r `[1, R, m]`, `[1, N]`, `[1, H]` twice, and the last label
-        `[1, W or 1]`; for a regression also `label.mean` and `label.spread`.
+        `[1, W or 1]`, with N = R times the size of the support, or `slots`; for a regression also `label.mean` and `label.spread`.
 
     Differences from the paper
     --------------------------
     A learned strength β > 0 that starts at 10 (β = 1 there; a softmax of cosines over many rows is
-    then nearly uniform). Memory is read before it is written, as a write with the key of the same
+    then nearly uniform). Each head has a fresh row of its own; in the paper every head writes to
+    all R of them, and a row holds the sum of the keys. Memory is read before it is written, as a write with the key of the same
     step would be all that is found. For a regression, labels are scaled by the support's mean and
     spread, which a sequence would not know before its end; the training loss is on that scale.
 
@@ -61,8 +63,10 @@ class MANN(Learner):
         Width of a vector; number of outputs.
     label_width : int
         Columns of an encoded label.
-    hidden, slots, width, heads : int
-        Units of the LSTM, rows N and columns m of the memory, read heads R.
+    hidden, width, heads : int
+        Units of the LSTM, columns m of the memory, read heads R.
+    slots : int
+        Rows N of the memory, if there are more than R for each step.
     """
 
     targets = (Classification, Regression)
@@ -75,9 +79,9 @@ class MANN(Learner):
         target_width: int,
         label_width: int,
         hidden: int = 128,
-        slots: int = 64,
         width: int = 40,
         heads: int = 4,
+        slots: int = 0,
     ) -> None:
         super().__init__()
         self.slots, self.width, self.heads, self.label_width = slots, width, heads, label_width
@@ -87,14 +91,14 @@ class MANN(Learner):
         self.log_strength = nn.Parameter(torch.tensor(10.0).log())
         self.output = nn.Linear(hidden + heads * width, target_width)
 
-    def start(self, batch: int) -> State:
-        """An empty memory."""
-        zeros = self.output.weight.new_zeros
+    def start(self, batch: int, steps: int) -> State:
+        """An empty memory for a sequence."""
+        zeros, slots = self.output.weight.new_zeros, max(self.slots, self.heads * steps)
         return {
-            "memory": zeros(batch, self.slots, self.width),
-            "read": zeros(batch, self.heads, self.slots),
+            "memory": zeros(batch, slots, self.width),
+            "read": zeros(batch, self.heads, slots),
             "found": zeros(batch, self.heads, self.width),
-            "usage": zeros(batch, self.slots),
+            "usage": zeros(batch, slots),
             "hidden": zeros(batch, self.key.in_features),
             "cell": zeros(batch, self.key.in_features),
             "before": zeros(batch, self.label_width),
@@ -115,9 +119,9 @@ class MANN(Learner):
         read = (self.log_strength.exp() * cosine).softmax(dim=2)  # [B, R, N]
         found = read @ memory
 
-        least_used = least(usage, self.heads)
-        write = gate * state["read"] + (1 - gate) * least_used.unsqueeze(1)
-        cleared = memory * (1 - least_used).unsqueeze(2)
+        fresh = least(usage, self.heads)
+        write = gate * state["read"] + (1 - gate) * fresh
+        cleared = memory * (1 - fresh.sum(dim=1)).unsqueeze(2)
         after = {
             "memory": cleared + write.transpose(1, 2) @ key,
             "read": read,
@@ -131,7 +135,7 @@ class MANN(Learner):
 
     def run(self, x: Tensor, y: Tensor) -> tuple[Tensor, State]:
         """Sequences `[B, T, dim]` and labels `[B, T, ·]`: outputs `[B, T, W]` and the state."""
-        state, outputs = self.start(len(x)), []
+        state, outputs = self.start(len(x), x.shape[1]), []
         for inputs, label in zip(x.unbind(1), y.unbind(1), strict=True):
             out, state = self.step(inputs, state)
             state["before"] = label
@@ -177,9 +181,9 @@ class MANN(Learner):
 
 
 def least(usage: Tensor, n: int) -> Tensor:
-    """1 for the `n` smallest of each row of `[B, N]`, ties by index; 0 elsewhere."""
+    """`[B, n, N]`: 1 for the h-th smallest of a row of `[B, N]`, ties by index; 0 elsewhere."""
     rows = usage.argsort(dim=1, stable=True)[:, :n]
-    return torch.zeros_like(usage).scatter(1, rows, 1.0)
+    return F.one_hot(rows, usage.shape[1]).to(usage.dtype)
 
 
 def mann(encoder: nn.Module, target: Target, **options: int) -> Embedded:

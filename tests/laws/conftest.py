@@ -118,9 +118,9 @@ LEARNERS = [
         "mann",
         "MANN",
         SMALL,
-        {"hidden": 48, "slots": 32, "width": 20, "heads": 2},
+        {"hidden": 48, "width": 20, "heads": 2},
         training=Training(
-            250, 16, 3e-3, same_classes=False, cases=("2-way-vectors", "regression-vectors")
+            400, 16, 1e-2, same_classes=False, cases=("2-way-vectors", "regression-vectors")
         ),
     ),
     Entry("meta_networks", "MetaNetworks", SMALL, {"hidden": 16}),

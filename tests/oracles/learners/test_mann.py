@@ -10,7 +10,7 @@ from molmeta.learners.mann import MANN, least
 from molmeta.tasks.episode import Episode, Examples
 from molmeta.tasks.targets import Classification, Regression, Target
 
-DIM, HIDDEN, SLOTS, WIDTH, HEADS = 3, 5, 7, 4, 2
+DIM, HIDDEN, WIDTH, HEADS = 3, 5, 4, 2
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 TARGETS = [Classification(2), Classification(3), Regression()]
 
@@ -22,12 +22,13 @@ def sigmoid(v: np.ndarray) -> np.ndarray:
 class Slow:
     """One sequence, one head and one slot at a time; state by the names of the learner's."""
 
-    def __init__(self, learner: MANN) -> None:
+    def __init__(self, learner: MANN, steps: int, slots: int = 0) -> None:
+        self.slots = max(slots, HEADS * steps)
         self.w = {name: p.detach().numpy() for name, p in learner.named_parameters()}
-        self.memory = np.zeros((SLOTS, WIDTH))
-        self.read = np.zeros((HEADS, SLOTS))
+        self.memory = np.zeros((self.slots, WIDTH))
+        self.read = np.zeros((HEADS, self.slots))
         self.found = np.zeros((HEADS, WIDTH))
-        self.usage = np.zeros(SLOTS)
+        self.usage = np.zeros(self.slots)
         self.hidden = np.zeros(HIDDEN)
         self.cell = np.zeros(HIDDEN)
         self.before = np.zeros(learner.label_width)
@@ -42,7 +43,7 @@ class Slow:
 
     def least_used(self) -> list[int]:
         """The R rows of least usage; the first of those that tie."""
-        left, chosen = list(range(SLOTS)), []
+        left, chosen = list(range(self.slots)), []
         for _ in range(HEADS):
             best = min(left, key=lambda row: (self.usage[row], row))
             chosen.append(best)
@@ -57,16 +58,16 @@ class Slow:
         gates = sigmoid(w["gate.weight"] @ self.hidden + w["gate.bias"])
         strength = np.exp(w["log_strength"])
 
-        read = np.zeros((HEADS, SLOTS))
+        read = np.zeros((HEADS, self.slots))
         found = np.zeros((HEADS, WIDTH))
         for r in range(HEADS):
-            cosine = np.zeros(SLOTS)
-            for i in range(SLOTS):
+            cosine = np.zeros(self.slots)
+            for i in range(self.slots):
                 length = np.linalg.norm(keys[r]) * np.linalg.norm(self.memory[i])
                 cosine[i] = keys[r] @ self.memory[i] / length if length else 0.0
             weights = np.exp(strength * cosine)
             read[r] = weights / weights.sum()
-            for i in range(SLOTS):
+            for i in range(self.slots):
                 found[r] += read[r, i] * self.memory[i]
 
         least_used = self.least_used()
@@ -74,9 +75,9 @@ class Slow:
         memory[least_used] = 0
         usage = 0.95 * self.usage
         for r in range(HEADS):
-            fresh = np.array([float(i in least_used) for i in range(SLOTS)])
+            fresh = np.array([float(i == least_used[r]) for i in range(self.slots)])
             write = gates[r] * self.read[r] + (1 - gates[r]) * fresh
-            for i in range(SLOTS):
+            for i in range(self.slots):
                 memory[i] += write[i] * keys[r]
                 usage[i] += read[r, i] + write[i]
         self.memory, self.usage, self.read, self.found = memory, usage, read, found
@@ -92,9 +93,9 @@ class Slow:
         return np.stack(outputs)
 
 
-def learner_for(target: Target) -> MANN:
+def learner_for(target: Target, slots: int = 0) -> MANN:
     label_width = target.n_way if isinstance(target, Classification) else 1
-    return MANN(DIM, target.width, label_width, HIDDEN, SLOTS, WIDTH, HEADS).double()
+    return MANN(DIM, target.width, label_width, HIDDEN, WIDTH, HEADS, slots).double()
 
 
 def examples(n: int, target: Target) -> Examples:
@@ -122,15 +123,15 @@ def test_state_after_every_step(target):
     learner, support = learner_for(target), examples(9, target)
     labels = shown(support, support)
     for length in range(len(labels) + 1):
-        slow = Slow(learner)
+        slow = Slow(learner, length)
         if length:
             slow.run(support.x.numpy()[:length], labels[:length])
         x, y = support.x[:length].unsqueeze(0), torch.from_numpy(labels[:length]).unsqueeze(0)
-        state = learner.run(x, y)[1] if length else learner.start(1)
+        state = learner.run(x, y)[1] if length else learner.start(1, 0)
         for name, tensor in state.items():
             expected = torch.from_numpy(np.asarray(getattr(slow, name)))
             torch.testing.assert_close(tensor[0].detach(), expected, **EXACT, msg=name)
-    assert np.abs(slow.memory).sum(axis=1).min() > 0  # every slot was written, some twice
+    assert np.abs(slow.memory).sum(axis=1).min() > 0  # every row was written; none is empty
 
 
 def test_queries_read_and_do_not_write(target):
@@ -139,7 +140,7 @@ def test_queries_read_and_do_not_write(target):
     kept = {name: tensor.clone() for name, tensor in state.items()}
     expected = []
     for x in query.x.numpy():  # each from the memory that the support left
-        slow = Slow(learner)
+        slow = Slow(learner, len(support))
         slow.run(support.x.numpy(), shown(support, support))
         expected.append(slow.step(x))
     expected = np.stack(expected)
@@ -156,7 +157,7 @@ def test_the_loss_of_a_sequence(target):
     """All of support and query in one sequence, each step's loss, labels on one scale."""
     learner = learner_for(target)
     episode = Episode(examples(6, target), examples(3, target))
-    slow, parts = Slow(learner), (episode.support, episode.query)
+    slow, parts = Slow(learner, 9), (episode.support, episode.query)
     labels = np.concatenate([shown(part, episode.support) for part in parts])
     outputs = slow.run(np.concatenate([part.x.numpy() for part in parts]), labels)
     if isinstance(target, Classification):
@@ -186,4 +187,23 @@ def test_the_label_is_seen_one_step_late():
 
 def test_rows_that_tie_are_taken_by_index():
     usage = torch.tensor([[0.5, 0.0, 0.2, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0, 1.0]])
-    assert least(usage, 2).tolist() == [[0, 1, 0, 1, 0], [1, 1, 0, 0, 0]]
+    assert least(usage, 2).tolist() == [
+        [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]],
+        [[1, 0, 0, 0, 0], [0, 1, 0, 0, 0]],
+    ]
+
+
+def test_rows_hold_one_key_each_and_none_is_taken_twice():
+    """With the gate at zero, each head writes to fresh rows alone: all keys are there at the end."""
+    learner, support = learner_for(Classification(2)), examples(11, Classification(2))
+    with torch.no_grad():
+        learner.gate.weight.zero_()
+        learner.gate.bias.fill_(-50)
+    keys: list[torch.Tensor] = []
+    learner.key.register_forward_hook(lambda *found: keys.append(torch.tanh(found[2].detach())))
+    memory = learner.adapt(support)["memory"][0].detach()
+    expected = torch.cat(keys).view(-1, WIDTH)
+    assert memory.shape == expected.shape == (11 * HEADS, WIDTH)
+    order = [torch.cdist(memory, expected).argmin(dim=1)]
+    assert sorted(order[0].tolist()) == list(range(11 * HEADS))
+    torch.testing.assert_close(memory, expected[order[0]], **EXACT)

@@ -31,7 +31,8 @@ def sharp(learner: MANN) -> MANN:
 
 
 def loss_by_hand(learner: MANN, episode: Episode) -> float:
-    slow, parts = Slow(learner), (episode.support, episode.query)
+    parts = (episode.support, episode.query)
+    slow = Slow(learner, sum(map(len, parts)))
     labels = np.concatenate([shown(part, episode.support) for part in parts])
     outputs = slow.run(np.concatenate([part.x.numpy() for part in parts]), labels)
     if isinstance(episode.target, Classification):
@@ -47,7 +48,7 @@ def test_the_strength_starts_at_ten():
 
 def test_state_after_every_step_with_sharp_gates_and_reads(target):
     learner, support = sharp(learner_for(target)), examples(12, target)
-    slow, state = Slow(learner), learner.start(1)
+    slow, state = Slow(learner, 3, slots=7), sharp(learner_for(target, slots=7)).start(1, 3)
     rows_used = []
     for x, label in zip(support.x, shown(support, support), strict=True):
         rows_used.append(tuple(slow.least_used()))
