@@ -47,15 +47,17 @@ class MANN(Learner):
     -----
     memory, read, found, usage, hidden, cell, before : Tensor
         `[1, N, m]`, w^r `[1, R, N]`, r `[1, R, m]`, `[1, N]`, `[1, H]` twice, and the last label
-        `[1, W or 1]`, with N = R times the size of the support, or `slots`; for a regression also `label.mean` and `label.spread`.
+        `[1, W or 1]`, with N = R times the size of the support, or `slots`; for a regression also
+        `label.mean` and `label.spread`.
 
     Differences from the paper
     --------------------------
     A learned strength β > 0 that starts at 10 (β = 1 there; a softmax of cosines over many rows is
     then nearly uniform). Each head has a fresh row of its own; in the paper every head writes to
-    all R of them, and a row holds the sum of the keys. Memory is read before it is written, as a write with the key of the same
-    step would be all that is found. For a regression, labels are scaled by the support's mean and
-    spread, which a sequence would not know before its end; the training loss is on that scale.
+    all R of them, and a row holds the sum of the keys. Memory is read before it is written, as a
+    write with the key of the same step would be all that is found. For a regression, labels are
+    scaled by the support's mean and spread, which a sequence would not know before its end; the
+    training loss is on that scale.
 
     Parameters
     ----------

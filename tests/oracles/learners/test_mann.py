@@ -194,7 +194,7 @@ def test_rows_that_tie_are_taken_by_index():
 
 
 def test_rows_hold_one_key_each_and_none_is_taken_twice():
-    """With the gate at zero, each head writes to fresh rows alone: all keys are there at the end."""
+    """With the gate at zero, heads write to fresh rows alone: all keys are there at the end."""
     learner, support = learner_for(Classification(2)), examples(11, Classification(2))
     with torch.no_grad():
         learner.gate.weight.zero_()
