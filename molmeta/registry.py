@@ -20,6 +20,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "train_assay_labels": "molmeta.encoders.train_assay_labels:TrainAssayLabels",
         "features_with_labels": "molmeta.encoders.train_assay_labels:FeaturesWithLabels",
         "whitened": "molmeta.encoders.whitened:Whitened",
+        "stacked": "molmeta.encoders.stacked:Stacked",
         "joined": "molmeta.encoders.joined:Joined",
         "minimol": "molmeta.encoders.minimol:MiniMol",
         "pyg": "molmeta.encoders.pyg:PyG",

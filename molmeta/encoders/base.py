@@ -37,6 +37,14 @@ class Encoder(nn.Module):
     def forward(self, x: Inputs) -> Tensor:
         """Encode `n` inputs: `[n, dim]`."""
 
+    @property
+    def fixed_below(self) -> tuple[Encoder, nn.Module] | None:
+        """What training leaves as it is, and what is trained on the vectors of that; or none.
+
+        Vectors of the first are computed once, before training.
+        """
+        return None
+
     def begin_with(self, encoder: nn.Module) -> None:
         """Take the weights of an encoder of the same kind and sizes."""
         self.load_state_dict(encoder.state_dict())

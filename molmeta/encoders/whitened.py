@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta import registry
 from molmeta.encoders.base import Encoder
+from molmeta.errors import ConfigError
 from molmeta.tasks import Inputs
 
 NOTHING = 1e-12  # of the largest variance: a direction in which nothing varies
@@ -35,13 +37,22 @@ class Whitened(Encoder):
         p.
     ridge : float
         r, in mean variances: what keeps directions that hardly vary from being blown up.
+    width : int
+        Number of coordinates k, those that vary most; 0 for all.
+    unit : bool
+        A molecule's z is scaled to length √k, so that distances go by the angle.
     free : bool
         The network is trained with the learner.
 
     Returns
     -------
     Tensor
-        `[n, dim]`, with the network's width.
+        `[n, dim]`, of `width`, or the network's.
+
+    Raises
+    ------
+    ConfigError
+        The network has fewer coordinates than `width`.
     """
 
     mean: Tensor
@@ -53,26 +64,38 @@ class Whitened(Encoder):
         power: float = 0.25,
         ridge: float = 1e-3,
         free: bool = False,
+        width: int = 0,
+        unit: bool = False,
     ) -> None:
         super().__init__()
         options = dict(network)
         self.network: Encoder = registry.lookup("encoder", options.pop("name"))(**options)
         self.network.requires_grad_(free).eval()
-        self.power, self.ridge, self.free = power, ridge, free
-        self.dim, self.blocks = self.network.dim, self.network.blocks
+        self.power, self.ridge, self.free, self.unit = power, ridge, free, unit
+        if width > self.network.dim:
+            raise ConfigError(
+                f"width = {width} of 'whitened' is more than the {self.network.dim} of its network"
+            )
+        self.dim, self.blocks = width or self.network.dim, self.network.blocks
         self.columns = {"vector": slice(0, self.dim)}
-        self.register_buffer("mean", torch.zeros(self.dim))
-        self.register_buffer("factor", torch.eye(self.dim))
+        self.register_buffer("mean", torch.zeros(self.network.dim))
+        self.register_buffer("factor", torch.eye(self.network.dim)[:, -self.dim :])
 
     def forward(self, x: Inputs) -> Tensor:
         """Encode inputs: `[n, dim]`."""
-        return (self.network(x) - self.mean) @ self.factor
+        z = (self.network(x) - self.mean) @ self.factor
+        return F.normalize(z, dim=1) * self.dim**0.5 if self.unit else z
 
     def train(self, mode: bool = True) -> Whitened:
         """As every module, but a network that stays keeps its dropout off."""
         super().train(mode)
         self.network.train(mode and self.free)
         return self
+
+    @property
+    def fixed_below(self) -> tuple[Encoder, nn.Module] | None:
+        """All of it is fixed, where the network is not free."""
+        return None if self.free else (self, nn.Identity())
 
     def begin_with(self, encoder: nn.Module) -> None:
         """Take the weights of the network from an encoder of the same sizes."""
@@ -83,11 +106,14 @@ class Whitened(Encoder):
         """Find mean and covariance of the network's vectors `[n, dim]` of training molecules."""
         mean, factor = principal_coordinates(vectors, self.power, self.ridge)
         self.mean.copy_(mean)
-        self.factor.copy_(factor)
+        self.factor.copy_(factor[:, -self.dim :])
 
 
 def principal_coordinates(vectors: Tensor, power: float, ridge: float) -> tuple[Tensor, Tensor]:
-    """Mean `[k]` and factor `[k, k]` of vectors `[n, k]`, as `Whitened` has them, in float64."""
+    """Mean `[k]` and factor `[k, k]` of vectors `[n, k]`, as `Whitened` has them, in float64.
+
+    Coordinates come in the order of their variances, the largest last.
+    """
     h = vectors.double()
     mean = h.mean(dim=0)
     variances, directions = torch.linalg.eigh((h - mean).T @ (h - mean) / len(h))

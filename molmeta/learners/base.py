@@ -148,7 +148,8 @@ class Embedded(Learner):
         self, encoder: nn.Module, learner: Learner, support_encoder: nn.Module | None = None
     ) -> None:
         super().__init__()
-        if not learner.trains_inputs and list(encoder.parameters()):
+        trained = any(p.requires_grad for p in encoder.parameters())
+        if not learner.trains_inputs and trained:
             raise ConfigError(
                 f"{type(learner).__name__} on the vectors of an encoder would leave the encoder "
                 "untrained; give it the whole network instead, encoder and head"

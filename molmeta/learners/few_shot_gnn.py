@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from molmeta.learners.base import Embedded, Learner, State
 from molmeta.tasks import Classification, Examples, Target
 
+START = 4.0  # a class's score, where all neighbours are of it
 CELLS = 1 << 14  # pairs of nodes that are compared at once: what a cache holds
 
 
@@ -37,7 +38,9 @@ class FewShotGNN(Learner):
     LayerNorm (before ρ, the leaky ReLU of slope 0.01) in place of BatchNorm, so that queries do
     not depend on each other. The MLP has one hidden layer and no norm (released code: four); its
     last weights start negative, so that the nearer node is the more similar (from both signs the
-    adjacency starts uniform, and a few assays did not teach it to compare). Its weights for
+    adjacency starts uniform, and a few assays did not teach it to compare). The last layer starts
+    by reading the labels of the nodes around the query alone, so that all of it starts as
+    attention to what is near; from random weights 532 assays taught nothing. Its weights for
     the label columns differ by class, so relabelling the classes does not only permute the
     outputs; training draws the order anew (of assays with `shuffle_classes`).
 
@@ -67,6 +70,7 @@ class FewShotGNN(Learner):
             for size, out in zip(sizes, [width] * layers + [n_way], strict=True)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(layers))
+        _read_labels(self.mix[-1], sizes[-1] + dim)  # type: ignore[arg-type]
 
     def adapt(self, support: Examples) -> State:
         """Keep the support."""
@@ -89,6 +93,14 @@ class FewShotGNN(Learner):
             nodes = torch.cat([nodes, F.leaky_relu(norm(mix(messages)))], dim=2)
         last = self.compare[-1](nodes)[:, -1:] @ nodes
         return self.mix[-1](torch.cat([nodes[:, -1:], last], dim=2)).squeeze(1)
+
+
+@torch.no_grad()
+def _read_labels(mix: nn.Linear, place: int) -> None:
+    """Scores are the neighbours' labels, which stand from `place` on, times `START`."""
+    nn.init.zeros_(mix.weight)
+    nn.init.zeros_(mix.bias)
+    nn.init.eye_(mix.weight[:, place : place + mix.out_features]).mul_(START)
 
 
 class _Similarity(nn.Module):

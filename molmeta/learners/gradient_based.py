@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.errors import ConfigError
-from molmeta.learners.base import Learner, State, label_scale, scaled, unscaled
-from molmeta.learners.head import LinearHead
+from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled, unscaled
+from molmeta.learners.head import LinearHead, linear_head
 from molmeta.registry import nearest
 from molmeta.tasks import Classification, Examples, Inputs, Regression, Target
 
@@ -61,6 +61,17 @@ class GradientBased(Learner):
             outputs = self.network.for_tasks(x, states)
             return [unscaled(o, state) for o, state in zip(outputs, states, strict=True)]
         return super().for_tasks(x, states)
+
+
+def on_encoder(
+    encoder: nn.Module, target: Target, build: Callable[[nn.Module], GradientBased]
+) -> Learner:
+    """What moves an encoder and a linear head on it; of a `stacked` encoder, its layer alone."""
+    head = linear_head(encoder, target)
+    below, above = getattr(encoder, "network", None), getattr(encoder, "layer", None)
+    if isinstance(below, nn.Module) and isinstance(above, nn.Module):
+        return Embedded(below, build(nn.Sequential(above, head)))
+    return build(nn.Sequential(encoder, head))
 
 
 def step_sizes(

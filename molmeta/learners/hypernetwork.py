@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -38,7 +39,9 @@ class HyperNetwork(Learner):
     Differences from the paper
     --------------------------
     The paper has no few-shot form and gives no few-shot result: this is ours. LayerNorm keeps a
-    generated layer on scale. (The paper's own static form, one embedding a layer, is an encoder:
+    generated layer on scale. It starts as a comparison, from which training tasks lead on: u and K
+    as the same projection with orthogonal rows, w as the identity, so that o_k is large where x is
+    like class k. From random weights 532 assays teach next to nothing that holds for others. (The paper's own static form, one embedding a layer, is an encoder:
     `molmeta.encoders.static_hypernetwork`.)
 
     Parameters
@@ -51,17 +54,29 @@ class HyperNetwork(Learner):
 
     targets = (Classification,)
 
-    def __init__(self, dim: int, hidden: int = 64, embedding: int = 32, rank: int = 8) -> None:
+    def __init__(self, dim: int, hidden: int = 64, embedding: int = 64, rank: int = 64) -> None:
         super().__init__()
         self.hidden, self.rank = hidden, rank
-        self.embed = nn.Sequential(nn.Linear(dim, embedding), nn.LayerNorm(embedding))
+        project = nn.Linear(dim, embedding)
+        self.embed = nn.Sequential(project, nn.LayerNorm(embedding))
         self.rows = nn.Linear(embedding, hidden * rank)  # W_i and B_i of all rows
         self.kernel = nn.Linear(rank, dim)  # W_out and B_out
         self.bias = nn.Linear(embedding, hidden)
         self.norm = nn.LayerNorm(hidden)
         self.weights = nn.Linear(embedding, hidden, bias=False)
-        nn.init.normal_(self.weights.weight, std=(embedding * hidden) ** -0.5)  # var w = 1 / hidden
         self.offset = nn.Linear(embedding, 1, bias=False)
+        self._start_as_a_comparison(project)
+
+    @torch.no_grad()
+    def _start_as_a_comparison(self, project: nn.Linear) -> None:
+        both = min(self.rank, project.out_features)
+        nn.init.orthogonal_(project.weight)
+        nn.init.zeros_(project.bias)
+        self.kernel.weight[:, :both] = project.weight[:both].T
+        nn.init.zeros_(self.kernel.bias)
+        self.rows.weight.mul_(0.1)
+        self.rows.bias.copy_(torch.eye(self.hidden, self.rank).flatten())
+        nn.init.eye_(self.weights.weight).div_(self.hidden**0.5)
 
     def adapt(self, support: Examples) -> State:
         """Make the weights."""

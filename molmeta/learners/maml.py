@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from molmeta.learners.base import Embedded, State
+from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.descent import gradient_steps
-from molmeta.learners.gradient_based import GradientBased, moved_parameters, step_sizes
+from molmeta.learners.gradient_based import (
+    GradientBased,
+    moved_parameters,
+    on_encoder,
+    step_sizes,
+)
 from molmeta.learners.head import linear_head
 from molmeta.tasks import Inputs, Target
 
@@ -105,12 +112,15 @@ class MAML(GradientBased):
         }
 
 
-def maml(encoder: nn.Module, target: Target, **options: float | bool | str) -> MAML:
-    """MAML on an encoder with a linear head on unit vectors; the inner loop moves both."""
-    return MAML(nn.Sequential(encoder, linear_head(encoder, target)), **options)  # type: ignore[arg-type]
+def maml(encoder: nn.Module, target: Target, **options: float | bool | str) -> Learner:
+    """MAML on an encoder with a linear head on unit vectors; the inner loop moves both.
+
+    Of a `stacked` encoder it moves the layer, and the head.
+    """
+    return on_encoder(encoder, target, partial(MAML, **options))  # type: ignore[arg-type]
 
 
-def fomaml(encoder: nn.Module, target: Target, **options: float | bool | str) -> MAML:
+def fomaml(encoder: nn.Module, target: Target, **options: float | bool | str) -> Learner:
     """First-order `maml`."""
     return maml(encoder, target, first_order=True, **options)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from molmeta.errors import ConfigError
-from molmeta.learners.base import State, label_scale, scaled
+from molmeta.learners.base import Learner, State, label_scale, scaled
 from molmeta.learners.descent import BETA_2, EPSILON
-from molmeta.learners.gradient_based import GradientBased, moved_parameters, step_sizes
-from molmeta.learners.head import linear_head
+from molmeta.learners.gradient_based import (
+    GradientBased,
+    moved_parameters,
+    on_encoder,
+    step_sizes,
+)
 from molmeta.tasks import Episode, Inputs, Target, cat
 
 
@@ -126,6 +132,9 @@ def _adam(grads: State, second: State, step: int) -> tuple[State, State]:
     return {n: g / ((second[n] / correction).sqrt() + EPSILON) for n, g in grads.items()}, second
 
 
-def reptile(encoder: nn.Module, target: Target, **options: float | str) -> Reptile:
-    """Reptile on an encoder with a linear head on unit vectors; the inner loop moves both."""
-    return Reptile(nn.Sequential(encoder, linear_head(encoder, target)), **options)  # type: ignore[arg-type]
+def reptile(encoder: nn.Module, target: Target, **options: float | str) -> Learner:
+    """Reptile on an encoder with a linear head on unit vectors; the inner loop moves both.
+
+    Of a `stacked` encoder it moves the layer, and the head.
+    """
+    return on_encoder(encoder, target, partial(Reptile, **options))  # type: ignore[arg-type]

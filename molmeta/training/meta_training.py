@@ -18,6 +18,7 @@ from molmeta.models import (
 from molmeta.seeds import torch_seeded
 from molmeta.tasks import Assay, AssayEpisodes, Assays, Images, NWayKShot, fits, large_enough
 from molmeta.training.cards import listed
+from molmeta.training.fixed_encoder import OnVectors, above_fixed
 from molmeta.training.imitation_batches import ImitationBatches
 from molmeta.training.molecule_batches import MoleculeBatches
 from molmeta.training.runs import (
@@ -101,11 +102,15 @@ def meta_train(
     ]
 
     def validate(one: Learner) -> float:
-        return mean_score(one.for_use(), looked_at, sizes, draws)
+        used = one if isinstance(one, OnVectors) else one.for_use()
+        return mean_score(used, looked_at, sizes, draws)
 
     targets = [str(t.get("block", "")) for t in getattr(drawn, "targets", ())] if steps else []
     compute_features(learner, [*kept, *looked_at], workers, targets)
     fit_whitening(learner, kept, experiment.training.seed)
+    digests = digest(kept), digest(looked_at)
+    if steps and isinstance(drawn, Episodes):
+        learner, (kept, looked_at) = above_fixed(learner, kept, looked_at)
     sampler = _sampler(kept, drawn, experiment.training.seed, learner) if steps else None
     left_out = one_class + [assay.name for assay in small]
     with torch_seeded("for training", experiment.training.seed):  # heads that it may add
@@ -115,7 +120,7 @@ def meta_train(
         trained.to(learner.device),
         sampler,
         validate if looked_at else None,
-        (digest(kept), digest(looked_at)),
+        digests,
         [
             f"meta-trained on {len(kept)} assays; seed {experiment.training.seed}",
             "left out, as of one class or too small for an episode: " + listed(left_out),

@@ -123,7 +123,7 @@ LEARNERS = [
             400, 16, 1e-2, same_classes=False, cases=("2-way-vectors", "regression-vectors")
         ),
     ),
-    Entry("meta_networks", "MetaNetworks", SMALL, {"hidden": 16}),
+    Entry("meta_networks", "MetaNetworks", SMALL, {"hidden": 16}, training=Training(90)),
     Entry("hypernetwork", "HyperNetwork", SMALL, {"hidden": 16, "embedding": 8}),
     Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.2}, training=Training(45)),
     Entry(

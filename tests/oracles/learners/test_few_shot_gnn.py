@@ -141,3 +141,14 @@ def test_a_nearer_node_starts_as_the_more_similar() -> None:
         nodes[:, 2] = 3 * nodes[:, 1]
         near, far = layer(nodes)[:, 0, 1:].mean(dim=0)
         assert near > 1.2 * far
+
+
+def test_it_starts_as_attention_to_the_labels_of_what_is_near() -> None:
+    torch.manual_seed(0)
+    learner = FewShotGNN(8, 2, width=4, hidden=8)
+    centres = 3 * torch.randn(2, 8)
+    x, y = centres.repeat_interleave(10, dim=0), torch.arange(2).repeat_interleave(10)
+    state = learner.adapt(Examples(x + 0.1 * torch.randn(20, 8), y, Classification(2)))
+    assert (learner(centres, state).argmax(dim=1) == torch.arange(2)).all()
+    flipped = learner.adapt(Examples(x, 1 - y, Classification(2)))
+    assert (learner(centres, flipped).argmax(dim=1) == torch.arange(1, -1, -1)).all()

@@ -87,8 +87,12 @@ def test_another_support_makes_another_hidden_layer():
         assert (first[name] - second[name]).abs().max() > 1e-3, name
 
 
-def test_the_classifier_starts_with_the_variance_of_a_usual_layer():
+def test_it_starts_as_a_comparison_with_the_classes():
     torch.manual_seed(0)
-    learner = HyperNetwork(16, hidden=64, embedding=32)
-    e = learner.embed(torch.randn(400, 16))
-    assert 0.8 < float(learner.weights(e).detach().var() * 64) < 1.25
+    learner = HyperNetwork(16)
+    centres = torch.randn(2, 16)
+    x = centres.repeat_interleave(20, dim=0) + 0.5 * torch.randn(40, 16)
+    y = torch.arange(2).repeat_interleave(20)
+    state = learner.adapt(Examples(x, y, Classification(2)))
+    assert (learner(centres, state).argmax(dim=1) == torch.arange(2)).all()
+    assert (learner(x, state).argmax(dim=1) == y).float().mean() > 0.9
