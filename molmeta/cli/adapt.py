@@ -15,9 +15,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--model-path",
         default="default",
-        metavar="FOLDER",
-        help="'default', the model that is shipped; a folder of `molmeta train`; or a baseline, "
-        "such as random_forest",
+        metavar="MODEL",
+        help="a model that is shipped (`molmeta models` lists them), a folder of `molmeta train`, "
+        "or a baseline, such as random_forest",
     )
     verb.add_argument(
         "--assay-path",

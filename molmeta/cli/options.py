@@ -74,8 +74,9 @@ def one_assay(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--model-path",
         default="default",
-        metavar="FOLDER",
-        help="'default', the model that is shipped; a folder of `molmeta train`; or a baseline",
+        metavar="MODEL",
+        help="a model that is shipped (`molmeta models` lists them), a folder of `molmeta train`, "
+        "or a baseline",
     )
     how = verb.add_mutually_exclusive_group()
     threshold_flag(how)

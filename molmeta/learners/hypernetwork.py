@@ -41,7 +41,8 @@ class HyperNetwork(Learner):
     The paper has no few-shot form and gives no few-shot result: this is ours. LayerNorm keeps a
     generated layer on scale. It starts as a comparison, from which training tasks lead on: u and K
     as the same projection with orthogonal rows, w as the identity, so that o_k is large where x is
-    like class k. From random weights 532 assays teach next to nothing that holds for others. (The paper's own static form, one embedding a layer, is an encoder:
+    like class k. From random weights 532 assays teach next to nothing that holds for others. (The
+    paper's own static form, one embedding a layer, is an encoder:
     `molmeta.encoders.static_hypernetwork`.)
 
     Parameters

@@ -23,3 +23,5 @@ from .config import Model as Model
 from .config import Training as Training
 from .config import experiment_names as experiment_names
 from .config import load_experiment as load_experiment
+from .zoo import ShippedModel as ShippedModel
+from .zoo import shipped_models as shipped_models

@@ -100,6 +100,11 @@ def pretrained_names() -> list[str]:
     return sorted(path.parent.name for path in PRETRAINED.glob("*/config.json"))
 
 
+def shipped_config(name: str) -> dict[str, Any]:
+    """The configuration of a shipped model."""
+    return _read_json(PRETRAINED / name / "config.json")
+
+
 def _untrained(name: str) -> BaseModel:
     if name not in experiment_names():
         raise CheckpointError(

@@ -150,8 +150,8 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
     Parameters
     ----------
     model : str, path or BaseModel
-        `"default"`, the model that is shipped; a folder of `molmeta train`; or a baseline by name,
-        such as `"random_forest"`.
+        A model that is shipped, such as `"default"` or `"prototypical"` (`molmeta models` lists
+        them); a folder of `molmeta train`; or a baseline by name, such as `"random_forest"`.
     calibrate : bool
         Calibrate by cross-validation on the measurements given (ten more fits), so that
         `predict_proba` may be taken at its word: Venn–Abers. Without it, probabilities are the
