@@ -45,9 +45,19 @@ class Encoder(nn.Module):
         """
         return None
 
-    def begin_with(self, encoder: nn.Module) -> None:
-        """Take the weights of an encoder of the same kind and sizes."""
-        self.load_state_dict(encoder.state_dict())
+    def begin_with(self, *encoders: nn.Module) -> None:
+        """Take the weights of an encoder of the same kind and sizes.
+
+        One that is `joined` of several takes those of as many, where more than one is given.
+
+        Raises
+        ------
+        RuntimeError
+            The sizes, or the numbers of encoders, differ.
+        """
+        if len(encoders) != 1:
+            raise RuntimeError(f"one encoder cannot begin with {len(encoders)}")
+        self.load_state_dict(encoders[0].state_dict())
 
     @property
     def device(self) -> torch.device:

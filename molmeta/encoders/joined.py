@@ -68,10 +68,12 @@ class Joined(Encoder):
         """Encode inputs: `[n, sum of widths]`."""
         return torch.cat([part(x) for part in self.parts], dim=1)
 
-    def begin_with(self, encoder: nn.Module) -> None:
-        """Take the weights of one of the same parts; else, for the part that has weights."""
-        if isinstance(encoder, Joined):
-            return super().begin_with(encoder)
-        for part in self.parts:
-            if list(part.parameters()):
-                part.begin_with(encoder)  # type: ignore[operator]
+    def begin_with(self, *encoders: nn.Module) -> None:
+        """Take the weights of one of the same parts; else, of one for each part that has some."""
+        if len(encoders) == 1 and isinstance(encoders[0], Joined):
+            return super().begin_with(*encoders)
+        learned = [part for part in self.parts if list(part.parameters())]
+        if len(encoders) not in (1, len(learned)):
+            raise RuntimeError(f"{len(learned)} parts cannot begin with {len(encoders)} encoders")
+        for k, part in enumerate(learned):
+            part.begin_with(encoders[k % len(encoders)])  # type: ignore[operator]

@@ -49,6 +49,6 @@ class Stacked(Encoder):
         fixed = below is not None and below[0] is self.network
         return (self.network, self.layer) if fixed else None
 
-    def begin_with(self, encoder: nn.Module) -> None:
-        """Take the weights of the network from an encoder of the same sizes."""
-        self.network.begin_with(encoder)
+    def begin_with(self, *encoders: nn.Module) -> None:
+        """Take the weights of the network from encoders of the same sizes."""
+        self.network.begin_with(*encoders)

@@ -97,9 +97,9 @@ class Whitened(Encoder):
         """All of it is fixed, where the network is not free."""
         return None if self.free else (self, nn.Identity())
 
-    def begin_with(self, encoder: nn.Module) -> None:
-        """Take the weights of the network from an encoder of the same sizes."""
-        self.network.begin_with(encoder)
+    def begin_with(self, *encoders: nn.Module) -> None:
+        """Take the weights of the network from encoders of the same sizes."""
+        self.network.begin_with(*encoders)
 
     @torch.no_grad()
     def fit(self, vectors: Tensor) -> None:

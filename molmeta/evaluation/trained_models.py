@@ -18,6 +18,7 @@ from molmeta.models import (
     experiment_names,
     from_pretrained,
     load_experiment,
+    model_folder,
     untrained,
 )
 from molmeta.tasks import Split
@@ -80,10 +81,13 @@ def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     row["parameters"] = sum(p.numel() for p in model.learner.parameters())
     if (folder / "history.csv").exists():
         row["steps"] = max(pd.read_csv(folder / "history.csv")["step"], default=0)
-    begun_with = model.experiment.training.encoder_from
-    encoder = encoder_folder(begun_with, folder, folder.parent) if begun_with else None
-    for path in (folder / "environment.json", encoder and encoder / "environment.json"):
-        if path and path.exists():
+    names = model.experiment.training.beginnings
+    encoders = [
+        model_folder(name) or encoder_folder(name, folder, folder.parent) or folder
+        for name in names
+    ]
+    for path in (one / "environment.json" for one in (folder, *encoders)):
+        if path.exists():
             row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
                 "training_seconds", 0
             )

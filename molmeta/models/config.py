@@ -150,6 +150,8 @@ class Training:
         An experiment that is trained first, on the same data, or the folder of a model that was
         (`molmeta pretrain`): the encoder begins with its weights. For learners that find nothing to
         tell apart in the vectors of a random encoder.
+    encoders_from : tuple of str
+        Of an encoder that is `joined`: as many as it has parts with weights, in their order.
     schedule : str
         `constant`; or `cosine`: the rates fall to zero at the last step, after a short warm-up.
     optimiser : str
@@ -167,8 +169,14 @@ class Training:
     seed: int = 0
     encoder_lr: float | None = None
     encoder_from: str = ""
+    encoders_from: tuple[str, ...] = ()
     schedule: str = "constant"
     optimiser: str = "adamw"
+
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        """What the encoder begins with."""
+        return self.encoders_from or ((self.encoder_from,) if self.encoder_from else ())
 
     def __post_init__(self) -> None:
         for name, known in (("schedule", SCHEDULES), ("optimiser", OPTIMISERS)):
@@ -190,7 +198,7 @@ class Experiment:
     def trains(self) -> bool:
         """Whether there is anything to learn ahead: weights, or the coordinates of a `whitened`."""
         training, fitted = self.training, "whitened" in _names(self.model.encoder)
-        return bool(training.steps or training.encoder_from or fitted)
+        return bool(training.steps or training.beginnings or fitted)
 
     @property
     def from_assays(self) -> Episodes | Batches | Imitations:

@@ -39,7 +39,7 @@ MANY = 20_000  # molecules whose features take longer than it takes to write the
 def start_learner(
     experiment: Experiment, device: str, train: Callable[[str], BaseModel] | None = None
 ) -> Learner:
-    """A new learner; its encoder is that of `encoder_from`, if there is one.
+    """A new learner; its encoder is that of `encoder_from` (`encoders_from`), if there is one.
 
     That is a model, by its folder or its name, or an experiment, which `train` trains.
 
@@ -51,20 +51,23 @@ def start_learner(
     with torch.random.fork_rng():
         torch.manual_seed(experiment.training.seed)
         learner = experiment.model.build().to(resolve(device))
-    name = experiment.training.encoder_from
-    if not name or train is None:
+    names = experiment.training.beginnings
+    if not names or train is None:
         return learner
-    trained = from_pretrained(name) if model_folder(name) else train(name)
-    if not isinstance(learner, Embedded) or not isinstance(trained.learner, Embedded):
+    trained = [from_pretrained(name) if model_folder(name) else train(name) for name in names]
+    begun_with = [one.learner for one in trained if isinstance(one.learner, Embedded)]
+    if not isinstance(learner, Embedded) or len(begun_with) < len(trained):
         raise ConfigError(
-            f"'{experiment.name}' and '{name}' (its encoder_from) must be learners on an encoder"
+            f"'{experiment.name}' and '{', '.join(names)}' (its encoder_from) must be learners on "
+            "an encoder"
         )
     try:
-        learner.encoder.begin_with(trained.learner.encoder)  # type: ignore[operator]
+        learner.encoder.begin_with(*(one.encoder for one in begun_with))  # type: ignore[operator]
     except RuntimeError as error:
+        theirs = " and ".join(str(one.experiment.model.encoder) for one in trained)
         raise ConfigError(
-            f"'{experiment.name}' has the encoder {experiment.model.encoder}, '{name}' (its "
-            f"encoder_from) {trained.experiment.model.encoder}; give both the same sizes"
+            f"'{experiment.name}' has the encoder {experiment.model.encoder}, "
+            f"'{', '.join(names)}' (its encoder_from) {theirs}; give both the same sizes"
         ) from error
     return learner
 
