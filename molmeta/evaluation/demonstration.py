@@ -22,7 +22,7 @@ from molmeta.screening import screen
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Split, stratified
 
-LEARNERS = ("prior_mean", "prototypical", "anil", "meta_networks", REFERENCE)
+LEARNERS = ("prior_mean", "prototypical", "anil", "matching", REFERENCE)
 SHOWN = "CHEMBL204_Ki"  # thrombin: the assay that the demo screens for
 SUPPORT = 32
 

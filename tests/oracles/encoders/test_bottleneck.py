@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from molmeta.encoders.fingerprint_network import FingerprintNetwork
 from molmeta.encoders.gin import GIN
 from molmeta.encoders.joined import Joined
 from molmeta.encoders.whitened import Whitened
@@ -65,3 +66,16 @@ def test_vectors_side_by_side_are_one_and_take_all_weights_of_their_like(molecul
     assert torch.equal(both(molecules), other(molecules))
     with pytest.raises(ConfigError, match="two parts of 'joined' have 'vector'"):
         Joined([GRAPH, {"name": "features", "blocks": ["descriptors"]}, FINGERPRINT])
+
+
+def test_each_part_with_weights_takes_those_of_its_own(molecules):
+    parts = [GRAPH, {"name": "features", "blocks": ["descriptors"]}, FINGERPRINT]
+    both = Joined([parts[1], parts[0], parts[2]]).eval()
+    gin, network = GIN(width=8, layers=2, bottleneck=5).eval(), FingerprintNetwork(8, 6).eval()
+    both.begin_with(gin, network)
+    assert torch.equal(both(molecules)[:, 11:], torch.cat([gin(molecules), network(molecules)], 1))
+    for wrong in ([gin], [gin, network, gin], [network, gin]):
+        with pytest.raises(RuntimeError):
+            both.begin_with(*wrong)
+    with pytest.raises(RuntimeError, match="one encoder cannot begin with 2"):
+        gin.begin_with(gin, gin)

@@ -1,0 +1,68 @@
+"""An encoder that is joined of two begins with one for each; their folders say what they took."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from molmeta.datasets import read_table
+from molmeta.errors import ConfigError
+from molmeta.models import from_pretrained
+from molmeta.training import meta_train
+
+GRAPH = 'name = "gin", width = 8, layers = 1'
+COUNTS = 'name = "fingerprint", hidden = 8, dim = 6'
+TRAINED = """
+[model.learner]
+name = "prototypical"
+
+[model.encoder]
+{encoder}
+
+[episodes]
+support_sizes = [8]
+query_size = 8
+meta_batch_size = 1
+
+[training]
+steps = 1
+"""
+JOINED = """
+[model.learner]
+name = "prototypical"
+
+[model.encoder]
+name = "whitened"
+network = {{name = "joined", parts = [{{{first}}}, {{{second}}}]}}
+
+[training]
+steps = 0
+encoders_from = {names}
+"""
+
+
+@pytest.fixture
+def experiments(tmp_path: Path) -> dict[str, Path]:
+    """Two networks, and one that is joined of them."""
+    paths = {name: tmp_path / f"{name}.toml" for name in ("graph", "counts", "joined", "swapped")}
+    for name, encoder in (("graph", GRAPH), ("counts", COUNTS)):
+        lines = "\n".join(encoder.split(", "))
+        paths[name].write_text(TRAINED.format(encoder=lines))
+    names = [str(paths["graph"]), str(paths["counts"])]
+    for name, order in (("joined", names), ("swapped", names[::-1])):
+        quoted = "[" + ", ".join(f'"{one}"' for one in order) + "]"
+        paths[name].write_text(JOINED.format(first=GRAPH, second=COUNTS, names=quoted))
+    return paths
+
+
+def test_both_are_trained_and_begun_with(experiments, long_table, tmp_path):
+    assays = read_table(long_table).assays
+    model = meta_train(str(experiments["joined"]), assays, encoders_dir=tmp_path / "runs")
+    parts = model.learner.encoder.network.parts
+    for name, part in zip(("graph", "counts"), parts, strict=True):
+        theirs = from_pretrained(tmp_path / "runs" / name).learner.encoder.state_dict()
+        assert all(torch.equal(value, theirs[key]) for key, value in part.state_dict().items())
+    with pytest.raises(ConfigError, match="give both the same sizes"):
+        meta_train(str(experiments["swapped"]), assays, encoders_dir=tmp_path / "runs")
