@@ -12,6 +12,7 @@ from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled,
 from molmeta.tasks import Classification, Episode, Examples, Regression, Target
 
 GAMMA = 0.95  # decay of usage
+OPEN = 4.0  # of a gate
 
 
 class MANN(Learner):
@@ -55,7 +56,9 @@ class MANN(Learner):
     A learned strength β > 0 that starts at 10 (β = 1 there; a softmax of cosines over many rows is
     then nearly uniform). Each head has a fresh row of its own; in the paper every head writes to
     all R of them, and a row holds the sum of the keys. Memory is read before it is written, as a
-    write with the key of the same step would be all that is found. For a regression, labels are
+    write with the key of the same step would be all that is found. The controller starts as one that
+    recalls (with two heads or more): what it writes binds an input to its label, what it looks for
+    is an input; from random weights 532 assays taught nothing. For a regression, labels are
     scaled by the support's mean and spread, which a sequence would not know before its end; the
     training loss is on that scale.
 
@@ -92,6 +95,36 @@ class MANN(Learner):
         self.gate = nn.Linear(hidden, heads)
         self.log_strength = nn.Parameter(torch.tensor(10.0).log())
         self.output = nn.Linear(hidden + heads * width, target_width)
+        if heads > 1:
+            self._start_as_recall(dim)
+
+    @torch.no_grad()
+    def _start_as_recall(self, dim: int) -> None:
+        """One head looks for x_t, another keeps x_{t-1} with its label, which came a step late.
+
+        The controller lets through a projection of x_t, that of the step before, and the label:
+        its gates start open to what comes, closed to what was.
+        """
+        hidden, labels = self.key.in_features, self.label_width
+        a = min((hidden - labels) // 2, self.width - labels, dim)
+        for module in (self.controller, self.key, self.gate, self.output):
+            for parameter in module.parameters():
+                parameter.mul_(0.1)
+        keep, forget, new, out = self.controller.bias_ih.split(hidden)
+        keep.fill_(OPEN), forget.fill_(-OPEN), new.zero_(), out.fill_(OPEN)
+        given, past = (
+            weight[2 * hidden : 3 * hidden]
+            for weight in (self.controller.weight_ih, self.controller.weight_hh)
+        )
+        nn.init.orthogonal_(given[:a, :dim], 0.5)
+        nn.init.eye_(past[a : 2 * a, :a]).mul_(1.5)
+        nn.init.eye_(given[2 * a : 2 * a + labels, dim : dim + labels]).mul_(2)
+        looks, keeps = self.key.weight[: self.width], self.key.weight[self.width : 2 * self.width]
+        nn.init.eye_(looks[:a, :a]).mul_(1.5)
+        nn.init.eye_(keeps[: a + labels, a : 2 * a + labels]).mul_(1.5)
+        self.gate.bias.fill_(-OPEN)
+        nn.init.zeros_(self.output.weight)
+        nn.init.eye_(self.output.weight[:, hidden + a : hidden + a + labels]).mul_(OPEN)
 
     def start(self, batch: int, steps: int) -> State:
         """An empty memory for a sequence."""

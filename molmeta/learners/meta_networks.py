@@ -52,7 +52,8 @@ class MetaNetworks(Learner):
     that the order of the support does not matter. Gradients that enter d and m are constants of
     the meta-gradient. A learned strength β that starts at 10 (1 there). Fast weights are brought
     to mean 0 and a learned size: d and m, when new, give every coordinate nearly the same, and
-    all units of a layer would be off together.
+    all units of a layer would be off together. m starts as a step down the gradient, −sign ∇; from
+    random weights it steps up as often, and few assays do not turn it round.
 
     Parameters
     ----------
@@ -83,6 +84,7 @@ class MetaNetworks(Learner):
             *(nn.Linear(2, units), nn.ReLU(), nn.Linear(units, units), nn.ReLU()),
             nn.Linear(units, 1, bias=False),
         )
+        _start_as_descent(self.example_level)
         self.log_size = nn.Parameter(torch.tensor([0.1, 0.1]).log())  # of Q* and W*
         self.log_strength = nn.Parameter(torch.tensor(10.0).log())
 
@@ -160,6 +162,17 @@ def preprocess(gradient: Tensor) -> Tensor:
     scale = torch.where(large, size.clamp(min=1e-30).log() / P, -torch.ones_like(size))
     sign = torch.where(large, gradient.sign(), torch.e**P * gradient)
     return torch.stack([scale, sign], dim=-1)
+
+
+@torch.no_grad()
+def _start_as_descent(m: nn.Sequential) -> None:
+    """Two units carry the sign, up and down, through layers that are otherwise near zero."""
+    for parameter in m.parameters():
+        parameter.mul_(0.1)
+    first, second, last = m[0].weight, m[2].weight, m[4].weight
+    first[:2] = torch.tensor([[0.0, 1.0], [0.0, -1.0]])
+    second[0, 0] = second[1, 1] = 1.0
+    last[0, :2] = torch.tensor([-1.0, 1.0])
 
 
 def _standard(flat: Tensor) -> Tensor:
