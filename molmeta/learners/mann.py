@@ -56,11 +56,11 @@ class MANN(Learner):
     A learned strength β > 0 that starts at 10 (β = 1 there; a softmax of cosines over many rows is
     then nearly uniform). Each head has a fresh row of its own; in the paper every head writes to
     all R of them, and a row holds the sum of the keys. Memory is read before it is written, as a
-    write with the key of the same step would be all that is found. The controller starts as one that
-    recalls (with two heads or more): what it writes binds an input to its label, what it looks for
-    is an input; from random weights 532 assays taught nothing. For a regression, labels are
-    scaled by the support's mean and spread, which a sequence would not know before its end; the
-    training loss is on that scale.
+    write with the key of the same step would be all that is found. Inputs are standardised, row by
+    row. With two heads or more the controller starts as one that recalls: what it writes binds an
+    input to its label, what it looks for is an input; from random weights 532 assays taught
+    nothing. For a regression, labels are scaled by the support's mean and spread, which a sequence
+    would not know before its end; the training loss is on that scale.
 
     Parameters
     ----------
@@ -144,6 +144,7 @@ class MANN(Learner):
 
         The new state lacks the label of these inputs: its `before` is the old one.
         """
+        x = F.layer_norm(x, x.shape[1:])
         seen = torch.cat([x, state["before"], state["found"].flatten(1)], dim=1)
         hidden, cell = self.controller(seen, (state["hidden"], state["cell"]))
         key = torch.tanh(self.key(hidden)).view(-1, self.heads, self.width)

@@ -53,7 +53,8 @@ class Slow:
     def step(self, x: np.ndarray) -> np.ndarray:
         """Read, then write; the output."""
         w = self.w
-        self.lstm(np.concatenate([x, self.before, self.found.ravel()]))
+        standard = (x - x.mean()) / np.sqrt(x.var() + 1e-5)
+        self.lstm(np.concatenate([standard, self.before, self.found.ravel()]))
         keys = np.tanh(w["key.weight"] @ self.hidden + w["key.bias"]).reshape(HEADS, WIDTH)
         gates = sigmoid(w["gate.weight"] @ self.hidden + w["gate.bias"])
         strength = np.exp(w["log_strength"])
@@ -207,3 +208,13 @@ def test_rows_hold_one_key_each_and_none_is_taken_twice():
     order = [torch.cdist(memory, expected).argmin(dim=1)]
     assert sorted(order[0].tolist()) == list(range(11 * HEADS))
     torch.testing.assert_close(memory, expected[order[0]], **EXACT)
+
+
+def test_it_starts_as_one_that_recalls_the_labels_of_what_is_alike() -> None:
+    torch.manual_seed(0)
+    learner = MANN(16, 2, 2, hidden=40, width=20, heads=2)
+    centres = torch.randn(2, 16)
+    x, y = centres.repeat(8, 1) + 0.3 * torch.randn(16, 16), torch.arange(2).repeat(8)
+    for labels in (y, 1 - y):
+        state = learner.adapt(Examples(x, labels, Classification(2)))
+        assert torch.equal(learner(centres, state).argmax(dim=1), labels[:2])
