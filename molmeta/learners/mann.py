@@ -111,7 +111,8 @@ class MANN(Learner):
             for parameter in module.parameters():
                 parameter.mul_(0.1)
         keep, forget, new, out = self.controller.bias_ih.split(hidden)
-        keep.fill_(OPEN), forget.fill_(-OPEN), new.zero_(), out.fill_(OPEN)
+        for gate, start in ((keep, OPEN), (forget, -OPEN), (new, 0.0), (out, OPEN)):
+            gate.fill_(start)
         given, past = (
             weight[2 * hidden : 3 * hidden]
             for weight in (self.controller.weight_ih, self.controller.weight_hh)

@@ -169,7 +169,7 @@ def _start_as_descent(m: nn.Sequential) -> None:
     """Two units carry the sign, up and down, through layers that are otherwise near zero."""
     for parameter in m.parameters():
         parameter.mul_(0.1)
-    first, second, last = m[0].weight, m[2].weight, m[4].weight
+    first, second, last = (layer.weight for layer in m if isinstance(layer, nn.Linear))
     first[:2] = torch.tensor([[0.0, 1.0], [0.0, -1.0]])
     second[0, 0] = second[1, 1] = 1.0
     last[0, :2] = torch.tensor([-1.0, 1.0])

@@ -197,7 +197,7 @@ class Experiment:
     @property
     def trains(self) -> bool:
         """Whether there is anything to learn ahead: weights, or the coordinates of a `whitened`."""
-        training, fitted = self.training, "whitened" in _names(self.model.encoder)
+        training, fitted = self.training, "whitened" in names_of(self.model.encoder)
         return bool(training.steps or training.beginnings or fitted)
 
     @property
@@ -299,12 +299,12 @@ def _fill(cls: type, values: dict[str, Any], where: str) -> Any:
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def _names(spec: Any) -> set[str]:
+def names_of(spec: Any) -> set[str]:
     """The names of an encoder and of those that it is made of."""
     if isinstance(spec, dict):
         own = {spec["name"]} if isinstance(spec.get("name"), str) else set()
-        return own.union(*map(_names, spec.values()))
-    return set().union(*map(_names, spec)) if isinstance(spec, list | tuple) else set()
+        return own.union(*map(names_of, spec.values()))
+    return set().union(*map(names_of, spec)) if isinstance(spec, list | tuple) else set()
 
 
 def _kind(episodes: dict[str, Any]) -> type:

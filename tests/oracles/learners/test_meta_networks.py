@@ -265,3 +265,11 @@ def test_the_training_loss_is_that_of_the_query_and_of_its_representation(target
     for name, grad, other in zip(names, mine, others, strict=True):
         assert other.abs().max() > 1e-9, name  # every parameter learns
         torch.testing.assert_close(grad, other, rtol=1e-7, atol=1e-9, msg=name)
+
+
+def test_it_starts_as_a_step_down_the_gradient() -> None:
+    torch.manual_seed(0)
+    learner = MetaNetworks(4, 2, hidden=8)
+    gradients = torch.tensor([[2.0, -2.0, 0.01, -0.01, 0.5, -0.5]])
+    made = learner.example_level(preprocess(gradients)).squeeze(2)
+    assert torch.equal(made.sign(), -gradients.sign())
