@@ -81,14 +81,17 @@ def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     row["parameters"] = sum(p.numel() for p in model.learner.parameters())
     if (folder / "history.csv").exists():
         row["steps"] = max(pd.read_csv(folder / "history.csv")["step"], default=0)
-    names = model.experiment.training.beginnings
-    encoders = [
-        model_folder(name) or encoder_folder(name, folder, folder.parent) or folder
-        for name in names
-    ]
+    encoders = [_encoder_of(name, folder) for name in model.experiment.training.beginnings]
     for path in (one / "environment.json" for one in (folder, *encoders)):
         if path.exists():
             row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
                 "training_seconds", 0
             )
     return pd.DataFrame([row])
+
+
+def _encoder_of(name: str, folder: Path) -> Path:
+    """The folder of a model that a run began with: shipped, trained for it alone, or beside it."""
+    alone, beside = (encoder_folder(name, folder, shared) for shared in (None, folder.parent))
+    found = model_folder(name) or (alone if alone and alone.exists() else beside)
+    return found or folder

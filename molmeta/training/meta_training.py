@@ -275,7 +275,10 @@ def for_images(experiment: Experiment, images: Images, n_way: int | None = None)
 def encoder_folder(
     name: str, save_dir: str | Path | None, encoders_dir: str | Path | None = None
 ) -> Path | None:
-    """Where the encoder of another experiment is trained for a run in `save_dir`."""
-    if encoders_dir is not None:
-        return Path(encoders_dir) / Path(name).stem
-    return None if save_dir is None else Path(save_dir) / "encoder"
+    """Where the encoder of another experiment is trained for a run in `save_dir`.
+
+    In `encoders_dir`, which several runs share, unless the run itself has that name there.
+    """
+    shared = None if encoders_dir is None else Path(encoders_dir) / Path(name).stem
+    own = None if save_dir is None else Path(save_dir)
+    return own / "encoders" / Path(name).stem if own and shared in (None, own) else shared

@@ -94,7 +94,7 @@ def test_published_keeps_molecules_and_repetitions(fs_mol: Path, capsys) -> None
     scores = pd.read_csv(fs_mol.parent / "results.csv")
     assert set(scores["learner"]) == {"network", "joined", "label_only", "random_forest"}
     assert (fs_mol.parent / "runs" / "network" / "model.safetensors").exists()
-    assert not (fs_mol.parent / "runs" / "joined" / "encoder").exists()
+    assert not (fs_mol.parent / "runs" / "joined" / "encoders").exists()
     known = scores.query("learner == 'label_only' and metric == 'delta_auprc'")["value"]
     assert known.abs().max() > 0, "labels of training assays were not seen"
 

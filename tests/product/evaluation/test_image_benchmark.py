@@ -160,7 +160,7 @@ def test_an_encoder_can_begin_with_a_trained_one_and_be_held_fast(config, tmp_pa
     shared = [name for name in first if name.startswith("encoder.")]
     assert shared and all(first[name].equal(second[name]) for name in shared)
     assert all(p.requires_grad for p in models[1].learner.parameters())
-    began = from_pretrained(tmp_path / "follower" / "encoder").learner.state_dict()
+    began = from_pretrained(tmp_path / "follower" / "encoders" / config.stem).learner.state_dict()
     assert all(first[name].equal(began[name]) for name in shared)
 
     for wrong, said in (("width = 8", "give both the same"), ("width = 4", "on an encoder")):

@@ -66,3 +66,25 @@ def test_both_are_trained_and_begun_with(experiments, long_table, tmp_path):
         assert all(torch.equal(value, theirs[key]) for key, value in part.state_dict().items())
     with pytest.raises(ConfigError, match="give both the same sizes"):
         meta_train(str(experiments["swapped"]), assays, encoders_dir=tmp_path / "runs")
+
+
+def test_a_network_of_the_run_s_own_name_has_a_folder_of_its_own(experiments, long_table, tmp_path):
+    """`benchmark` trains encoders and learners side by side in one folder."""
+    assays = read_table(long_table).assays
+    same = tmp_path / "other" / "graph.toml"
+    same.parent.mkdir()
+    begun = TRAINED.format(encoder="\n".join(GRAPH.split(", ")))
+    same.write_text(f'{begun}encoder_from = "{experiments["graph"]}"\nseed = 3\n')
+    runs = tmp_path / "runs"
+    meta_train(str(same), assays, save_dir=runs / "graph", encoders_dir=runs)
+    assert from_pretrained(runs / "graph").experiment.training.seed == 3
+    assert from_pretrained(runs / "graph" / "encoders" / "graph").experiment.training.seed == 0
+
+
+def test_without_a_shared_folder_each_network_has_its_own(experiments, long_table, tmp_path):
+    assays = read_table(long_table).assays
+    model = meta_train(str(experiments["joined"]), assays, save_dir=tmp_path / "run")
+    again = from_pretrained(tmp_path / "run")
+    first, second = (tmp_path / "run" / "encoders" / name for name in ("graph", "counts"))
+    assert from_pretrained(first).sha256 != from_pretrained(second).sha256
+    assert again.sha256 == model.sha256
