@@ -229,7 +229,7 @@ def test_a_model_that_is_not_there_is_refused(
 ) -> None:
     out = tmp_path / "assay.safetensors"
     refused(adapt_command(new_assay, tmp_path / "none", out), capsys, "no model folder")
-    refused(adapt_command(new_assay, "prototypical", out), capsys, "molmeta train")
+    refused(adapt_command(new_assay, "siamese", out), capsys, "molmeta train")
 
 
 def test_an_assay_of_another_model_or_damaged_is_refused(
