@@ -94,7 +94,7 @@ def test_hits_are_the_best_of_which_no_two_are_alike(
     adapted: AdaptedAssay, smiles: list[str], tmp_path: Path
 ) -> None:
     pd.DataFrame({"smiles": smiles}).to_csv(tmp_path / "in.csv", index=False)
-    extras = Extras(hits_path=tmp_path / "hits.csv", top=10, alike=0.3)
+    extras = Extras(hits_path=tmp_path / "hits.csv", top=40, alike=0.3)
     screen(adapted, tmp_path / "in.csv", tmp_path / "out.csv", extras=extras)
 
     ranked = table(tmp_path / "out.csv")
@@ -106,9 +106,9 @@ def test_hits_are_the_best_of_which_no_two_are_alike(
             taken.append(bits)
             wanted.append(text)
     hits = table(tmp_path / "hits.csv")
-    assert hits["smiles"].tolist() == wanted[:10]
-    assert hits["rank"].tolist() == [str(n) for n in range(1, 11)]
-    assert hits["smiles"].tolist() != ranked["smiles"].tolist()[:10]
+    assert hits["smiles"].tolist() == wanted[:40]
+    assert hits["rank"].tolist() == [str(n) for n in range(1, 41)]
+    assert hits["smiles"].tolist() != ranked["smiles"].tolist()[:40]
 
 
 def test_enrichment_is_that_of_rdkit(
