@@ -82,7 +82,7 @@ def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     if (folder / "history.csv").exists():
         row["steps"] = max(pd.read_csv(folder / "history.csv")["step"], default=0)
     encoders = [_encoder_of(name, folder) for name in model.experiment.training.beginnings]
-    for path in (one / "environment.json" for one in (folder, *encoders)):
+    for path in (one / "environment.json" for one in (folder, *filter(None, encoders))):
         if path.exists():
             row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
                 "training_seconds", 0
@@ -90,8 +90,8 @@ def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
-def _encoder_of(name: str, folder: Path) -> Path:
+def _encoder_of(name: str, folder: Path) -> Path | None:
     """The folder of a model that a run began with: shipped, trained for it alone, or beside it."""
     alone, beside = (encoder_folder(name, folder, shared) for shared in (None, folder.parent))
-    found = model_folder(name) or (alone if alone and alone.exists() else beside)
-    return found or folder
+    known = (model_folder(name), alone, beside)
+    return next((place for place in known if place and place.exists()), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from molmeta.datasets import read_table
 from molmeta.errors import ConfigError
+from molmeta.evaluation.trained_models import cost
 from molmeta.models import from_pretrained
 from molmeta.training import meta_train
 
@@ -88,3 +90,10 @@ def test_without_a_shared_folder_each_network_has_its_own(experiments, long_tabl
     first, second = (tmp_path / "run" / "encoders" / name for name in ("graph", "counts"))
     assert from_pretrained(first).sha256 != from_pretrained(second).sha256
     assert again.sha256 == model.sha256
+    took = [seconds(place) for place in (tmp_path / "run", first, second)]
+    assert min(took[1:]) > 0  # the joined one takes no steps
+    assert cost(again, tmp_path / "run")["seconds"].item() == pytest.approx(sum(took))
+
+
+def seconds(folder: Path) -> float:
+    return json.loads((folder / "environment.json").read_text())["training_seconds"]
