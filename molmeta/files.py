@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `replacing` left beside `path` in processes that were killed.
+
+    For whoever holds the lock of `path`: of a process that is at work, it would be the work.
+    """
+    left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
+    for part in path.parent.iterdir() if path.parent.is_dir() else ():
+        if left.fullmatch(part.name):
+            part.unlink(missing_ok=True)
 
 
 def check_output(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -124,9 +136,11 @@ def offline() -> bool:
 
 @contextmanager
 def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock `<path>`; another process that asks for it waits, or is told that it is `busy`.
+    """Hold the lock `<path>`; who else asks for it is told that it is `busy`, and waits or not.
 
-    The operating system gives the lock back when a process ends, however it does.
+    The operating system gives the lock back when a process ends, however it does. Its file is
+    removed by the one who holds it and by nobody else; who locked a file that was removed in the
+    meantime holds nothing, which `FileLock` notices and tries again.
 
     Raises
     ------
@@ -134,12 +148,17 @@ def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
         Somebody else holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=-1 if wait else SHORTEST)
+    lock = FileLock(path)
     try:
-        lock.acquire()
+        lock.acquire(timeout=SHORTEST)
     except Timeout:
-        raise DataError(busy) from None
+        if not wait:
+            raise DataError(f"{busy}; let it end first, or give another path") from None
+        warnings.warn(f"{busy}; this one goes on when that ends", stacklevel=3)
+        lock.acquire()
     try:
         yield
     finally:
+        with suppress(OSError):  # some systems keep a file that is open; it is locked anew then
+            path.unlink()
         lock.release()

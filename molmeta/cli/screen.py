@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
         stall=args.stall_seconds,
     )
-    options.say(f"{summary}; written to {args.preds_path}")
+    written = "was written before, to" if summary.before else "written to"
+    options.say(f"{summary}; {written} {args.preds_path}")
     for line in summary.enrichment:
         options.say(line)
 

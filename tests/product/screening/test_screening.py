@@ -223,7 +223,8 @@ def test_parts_of_another_screen_are_not_thrown_away_unasked(
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     parts = tmp_path / ".out.csv.parts"
     parts.mkdir()
-    (parts / "manifest.json").write_text(json.dumps({"library": "another"}))
+    manifest = {"molmeta": "another", "library": "another", "shard": 8192}
+    (parts / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(Exception, match="another molmeta, rdkit, library"):
         screen(adapted, tmp_path / "in.csv", tmp_path / "out.csv")
     assert parts.is_dir()
