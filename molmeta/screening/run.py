@@ -63,7 +63,8 @@ def screen(
     engine_name : str
         `here`: in this process, on one thread. `local`: in `workers` processes that are watched, so
         that a row that kills or stalls its process is found and marked. `ray`: the same on a
-        cluster. All give the same bytes.
+        cluster. All give the same bytes for the same library; among other neighbours, a row's
+        score is equal up to rounding.
     extras : Extras, optional
         A file of hits, enrichment, and what is done to spreadsheet formulas.
     overwrite : bool

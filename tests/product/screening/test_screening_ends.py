@@ -97,9 +97,8 @@ def test_a_library_that_was_damaged_and_got_again_is_begun_anew(
     model: Path, assay: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library, out = tmp_path / "in.smi.gz", tmp_path / "out.csv"
-    lines = (
-        f"{'C' * (1 + n % 50)} {'name' * 500}\n" for n in range(200)
-    )  # more than is read ahead
+    long = "name" * 500  # in all, more than is read ahead
+    lines = (f"{'C' * (1 + n % 50)} {long}\n" for n in range(200))
     whole = gzip.compress("".join(lines).encode())
     library.write_bytes(whole[:-9])
     words = screen_command(library, model, assay, out)
