@@ -10,17 +10,20 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from molmeta.errors import DataError
+from molmeta.errors import CheckpointError, DataError, MolmetaError
 
 OFFLINE = "MOLMETA_OFFLINE"
 CACHE = "MOLMETA_CACHE"
+SUM = "header_sha256"  # key of a header's own checksum
+DEEPEST = 50  # brackets within brackets: more than anything that is written here
+LAST_LINE = "# sha256 of the above: "
 SHORTEST = 0.05  # seconds that are waited for a lock which somebody may hold for long
 
 
@@ -29,6 +32,115 @@ def write_atomic(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_bytes(content)
+
+
+def write_checked(path: Path, text: str) -> None:
+    """Write a text with its checksum as the last line, for `read_checked`."""
+    digest = sha256(text.encode()).hexdigest()
+    write_atomic(path, f"{text}{LAST_LINE}{digest}\n".encode())
+
+
+def read_checked(path: Path) -> str:
+    """The text that `write_checked` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        It is not what was written.
+    """
+    content, _, digest = path.read_bytes().rpartition(LAST_LINE.encode())
+    if digest.strip() != sha256(content).hexdigest().encode():
+        raise CheckpointError(
+            f"{path} was changed or is damaged: its last line is not its checksum; delete the "
+            "file, and it is made again"
+        )
+    return content.decode()
+
+
+def json_sha256(value: Any) -> str:
+    """Checksum of what JSON says, however it is laid out."""
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def with_checksum(header: Mapping[str, Any]) -> dict[str, Any]:
+    """A header of plain JSON and the checksum of it, for `checked_header`."""
+    return {**header, SUM: json_sha256(header)}
+
+
+def checked_header(found: Any, where: Path, advice: str) -> dict[str, Any]:
+    """What `with_checksum` was given.
+
+    Raises
+    ------
+    CheckpointError
+        It is not; the message ends in the advice.
+    """
+    header = {k: v for k, v in found.items() if k != SUM} if isinstance(found, dict) else {}
+    if not header or found.get(SUM) != json_sha256(header):
+        raise CheckpointError(
+            f"{where} was changed or is damaged: its checksum is wrong or missing; {advice}"
+        )
+    return header
+
+
+def read_json(path: Path, raised: type[MolmetaError] = DataError) -> Any:
+    """What a file of JSON says.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is not JSON in UTF-8; or another error that is asked for.
+    """
+    return parse_json(read_text(path, raised), path, raised)
+
+
+def read_text(path: Path, raised: type[MolmetaError] = DataError) -> str:
+    """A file of text.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is not in UTF-8; or another error that is asked for.
+    """
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise raised(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise raised(f"{path} is not UTF-8 (byte {error.start}); get it again") from None
+
+
+def parse_json(content: bytes | str, where: object, raised: type[MolmetaError] = DataError) -> Any:
+    """What JSON says.
+
+    Raises
+    ------
+    DataError
+        It is not JSON in UTF-8, or nested too deeply to be read; or another error that is asked
+        for. `where` is for the message.
+    """
+    try:
+        found = json.loads(content.decode() if isinstance(content, bytes) else content)
+    except RecursionError:
+        found, deep = None, True
+    except ValueError as error:
+        raise raised(f"{where} is not JSON ({error}); get it again") from None
+    else:
+        deep = _is_deep(found)
+    if deep:
+        raise raised(f"{where} has more than {DEEPEST} brackets within brackets; get it again")
+    return found
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether what JSON says is nested more than `DEEPEST` times."""
+    level = [found] if isinstance(found, dict | list) else []
+    for _ in range(DEEPEST + 1):
+        lists = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [c for one in lists for c in one if isinstance(c, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 @contextmanager
@@ -85,8 +197,8 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
             for name, array in arrays.items():
                 np.save(part / f"{name}.npy", array, allow_pickle=False)
             sums = {name: file_sha256(part / f"{name}.npy") for name in arrays}
-            text = json.dumps({"about": dict(about), "sha256": sums})
-            (part / "arrays.json").write_text(text, encoding="utf-8")
+            header = with_checksum({"about": dict(about), "sha256": sums})
+            (part / "arrays.json").write_text(json.dumps(header), encoding="utf-8")
             part.chmod(0o755)  # mkdtemp lets nobody else in
             part.rename(folder)
         finally:
@@ -104,7 +216,8 @@ def kept_arrays(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | 
     if not (folder / "arrays.json").is_file():
         return None
     try:
-        header = json.loads((folder / "arrays.json").read_text(encoding="utf-8"))
+        found = read_json(folder / "arrays.json")
+        header = checked_header(found, Path("arrays.json"), "it is written anew")
         arrays = {}
         for name, expected in header["sha256"].items():
             path = folder / f"{name}.npy"

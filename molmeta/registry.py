@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from molmeta.errors import ConfigError
+from molmeta.errors import ConfigError, MolmetaError
+from molmeta.schema import check_values, option_types, shown
 
 _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     "encoder": {
@@ -79,6 +80,12 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
 }
 
 
+BAD_OPTIONS = (  # what a class says of numbers that it cannot be built with
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
+    *(RuntimeError, MemoryError),
+)
+
+
 def names(kind: str) -> list[str]:
     """The names registered under a kind, such as `encoder`; imports nothing."""
     return sorted(_TABLE[kind])
@@ -109,6 +116,30 @@ def lookup(kind: str, name: str) -> Callable[..., Any]:
         return entry
     module, _, attribute = entry.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def make(kind: str, spec: Any, *parts: Any) -> Any:
+    """What a table of a name and options describes, built of the parts.
+
+    Raises
+    ------
+    ConfigError
+        It is no table with a registered name, or the options are not those that it takes.
+    """
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        raise ConfigError(
+            f"the {kind} {shown(spec)} has no name; there is: {', '.join(names(kind))}"
+        )
+    options = {key: value for key, value in spec.items() if key != "name"}
+    name = spec["name"]
+    factory = lookup(kind, name)
+    check_values(options, option_types(factory, list(options)), name)
+    try:
+        return factory(*parts, **options)
+    except MolmetaError:
+        raise
+    except BAD_OPTIONS as error:
+        raise ConfigError(f"the {kind} '{name}' does not take these options: {error}") from error
 
 
 def nearest(wanted: str, known: Sequence[str]) -> str:
