@@ -80,6 +80,16 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
 }
 
 
+_TAKES = {  # factories that hand options of several types to a class, and that class
+    "maml": "molmeta.learners.maml:MAML",
+    "fomaml": "molmeta.learners.maml:MAML",
+    "anil": "molmeta.learners.maml:MAML",
+    "nguyen2020_maml": "molmeta.learners.maml:MAML",
+    "nguyen2020_anil": "molmeta.learners.maml:MAML",
+    "reptile": "molmeta.learners.reptile:Reptile",
+    "random_forest": "molmeta.baselines.random_forest:RandomForest",
+}
+LARGEST = 1_000_000  # layers, columns, steps or trees: more than anything is built with
 BAD_OPTIONS = (  # what a class says of numbers that it cannot be built with
     *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
     *(RuntimeError, MemoryError),
@@ -112,8 +122,10 @@ def lookup(kind: str, name: str) -> Callable[..., Any]:
     if name not in _TABLE[kind]:
         raise ConfigError(f"there is no {kind} '{name}'{nearest(name, names(kind))}")
     entry = _TABLE[kind][name]
-    if not isinstance(entry, str):
-        return entry
+    return entry if not isinstance(entry, str) else _imported(entry)
+
+
+def _imported(entry: str) -> Callable[..., Any]:
     module, _, attribute = entry.partition(":")
     return getattr(import_module(module), attribute)
 
@@ -133,7 +145,12 @@ def make(kind: str, spec: Any, *parts: Any) -> Any:
     options = {key: value for key, value in spec.items() if key != "name"}
     name = spec["name"]
     factory = lookup(kind, name)
-    check_values(options, option_types(factory, list(options)), name)
+    takes = [factory, *([_imported(_TAKES[name])] if name in _TAKES else [])]
+    for one in takes:
+        check_values(options, option_types(one, options), name)
+    for key, value in options.items():
+        if isinstance(value, int) and value > LARGEST:
+            raise ConfigError(f"{name}.{key} is {value}; {LARGEST} is the most")
     try:
         return factory(*parts, **options)
     except MolmetaError:

@@ -6,7 +6,7 @@ import inspect
 import math
 import reprlib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -68,16 +68,16 @@ def check_values(values: Mapping[str, Any], kinds: Mapping[str, Any], where: str
             raise ConfigError(f"{where}.{key} is {shown(value)}; it must be {named(kind)}")
 
 
-def option_types(factory: Callable[..., Any], given: Sequence[str]) -> dict[str, Any]:
+def option_types(factory: Callable[..., Any], given: Iterable[str]) -> dict[str, Any]:
     """The annotated types of the options given, as a class or function takes them."""
     function = factory.__init__ if inspect.isclass(factory) else factory
     try:
         hints = get_type_hints(function)
     except (NameError, TypeError):  # somebody's own, whose annotations cannot be looked up
         return {}
-    rest = [p.name for p in inspect.signature(function).parameters.values()
-            if p.kind is inspect.Parameter.VAR_KEYWORD]  # fmt: skip
-    others = hints.get(rest[0], Any) if rest else Any
+    parameters = inspect.signature(function).parameters.values()
+    rest = [one.name for one in parameters if one.kind is inspect.Parameter.VAR_KEYWORD]
+    others = hints.pop(rest[0], Any) if rest else Any
     return {name: hints.get(name, others) for name in given}
 
 

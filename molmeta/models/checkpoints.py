@@ -20,6 +20,7 @@ from molmeta.learners import Learner
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.models.config import Experiment, experiment_names, load_experiment
 from molmeta.models.tensor_files import (
+    are_numbers,
     checked_tensors,
     read_safetensors,
     tensors_sha256,
@@ -172,7 +173,7 @@ def _load_weights(learner: Learner, weights: dict[str, Tensor], folder: Path) ->
                 f", the configuration wants {wanted.get(name, 'no such weight')}; config.json and "
                 "model.safetensors are not of one run"
             )
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in weights.values()):
+    if not are_numbers(weights):
         raise CheckpointError(f"{folder}: some weights are not finite numbers; train it again")
     learner.load_state_dict(weights)
 
@@ -231,9 +232,8 @@ def check_state(adapted: AdaptedAssay, path: Path) -> None:
     CheckpointError
         Its numbers are not finite, or the model cannot predict with it.
     """
-    wrong = "its numbers are not finite"
-    if all(bool(torch.isfinite(tensor).all()) for tensor in adapted.state.values()):
-        wrong = _why_not_read(adapted)
+    finite = are_numbers(adapted.state)
+    wrong = _why_not_read(adapted) if finite else "its numbers are not finite"
     if wrong:
         raise CheckpointError(
             f"{path} is not of the model '{adapted.base.experiment.name}': {wrong}; adapt the "
@@ -245,9 +245,10 @@ def _why_not_read(adapted: AdaptedAssay) -> str:
     """Why a model predicts nothing for some molecules with a state; "" where it does."""
     wanted = (len(PROBES), adapted.target.width)
     try:
-        outputs = adapted.outputs(Molecules(PROBES))
+        outputs, scores = adapted.outputs(Molecules(PROBES)), adapted.predict(Molecules(PROBES))
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         return f"it cannot predict with that ({type(error).__name__}: {error})"
     if outputs.shape != wanted:
         return f"its outputs have the shape {outputs.shape}, not {wanted}"
-    return "" if np.isfinite(outputs).all() else "its outputs are not finite"
+    finite = np.isfinite(outputs).all() and np.isfinite(scores).all()
+    return "" if finite else "its outputs are not finite"

@@ -67,3 +67,11 @@ def checked_tensors(
     if header.pop("state_sha256", None) != tensors_sha256(tensors):
         raise CheckpointError(f"{path} is damaged: the checksum of its tensors is wrong; {advice}")
     return header
+
+
+def are_numbers(tensors: dict[str, Tensor]) -> bool:
+    """Whether all are real and finite."""
+    return not any(
+        tensor.is_complex() or not bool(torch.isfinite(tensor.float()).all())
+        for tensor in tensors.values()
+    )
