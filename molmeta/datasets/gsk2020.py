@@ -262,6 +262,9 @@ def _onto(code: bytes, kind: type, place: int) -> Callable[[Any], None]:
 class _Unpickler(pickle._Unpickler):
     """In Python, which is slower than in C; there, a number in a file can ask for all memory."""
 
+    stack: list[Any]  # both are set when the reading begins
+    read: Callable[[int], bytes]
+
     def __init__(self, file: _Bounded) -> None:
         super().__init__(file)  # type: ignore[arg-type]
         self.most = self.left = SMALL + TIMES * file.left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from molmeta.datasets.chembl import data_file
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
@@ -68,7 +69,7 @@ def read_split(name: str | Path) -> dict[str, list[str]]:
         found = read_json(path)
     except DataError as error:
         raise DataError(f"{path} is no split: {error}") from error
-    lists = dict.fromkeys(PARTS) | (found if isinstance(found, dict) else {})
+    lists: dict[str, Any] = dict.fromkeys(PARTS) | (found if isinstance(found, dict) else {})
     listed = {part: lists[part] for part in ("train", *PARTS) if part in lists}
     if not all(matches(one, list[str | int]) for one in listed.values()):
         raise DataError(f"{path} is no split: it needs lists of names, 'validation' and 'test'")

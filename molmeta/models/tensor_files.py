@@ -72,6 +72,6 @@ def checked_tensors(
 def are_numbers(tensors: dict[str, Tensor]) -> bool:
     """Whether all are real and finite."""
     return not any(
-        tensor.is_complex() or not bool(torch.isfinite(tensor.float()).all())
+        tensor.is_complex() or not bool(torch.isfinite(tensor.double()).all())
         for tensor in tensors.values()
     )

@@ -106,7 +106,7 @@ def _looks(path: Path) -> list[dict[str, float]]:
 
 def _seconds(path: Path) -> float:
     found = read_json(path, CheckpointError)
-    seconds = found.get("training_seconds", 0.0) if isinstance(found, dict) else None
+    seconds: Any = found.get("training_seconds", 0.0) if isinstance(found, dict) else None
     if not matches(seconds, float):
         raise CheckpointError(f"{path} says no number of 'training_seconds'; get it again")
     return seconds

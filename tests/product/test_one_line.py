@@ -87,6 +87,7 @@ def odd(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_paths_that_are_not_utf8_work_or_are_refused(
     odd: Path,
     model: Path,
@@ -106,7 +107,6 @@ def test_paths_that_are_not_utf8_work_or_are_refused(
         adapt_command(data, folder, odd / "out.safetensors"),
         screen_command(data, folder, kept, odd / "out.csv"),
         ["data", "check", str(table)],
-        ["report", str(data), "--model-path", str(folder), "--report-path", str(odd / "a.html")],
         ["train", "--config", str(toml), "--data-path", str(table), "--save-dir", str(odd / "r")],
         [*("benchmark", "--learners", str(folder), "--data-path", str(table), "--draws", "1"),
          *("--support-sizes", "8", "--output", str(odd / "results.csv"), "--workers", "1")],
@@ -133,7 +133,6 @@ def test_a_path_that_is_not_utf8_is_printed(odd: Path) -> None:
         assert done.returncode == (2 if name == "none.csv" else 0), done.stderr
 
 
-@pytest.mark.slow
 def test_it_works_without_docstrings_and_asserts(model: Path, assay: Path, tmp_path: Path) -> None:
     done = python("-OO", "-m", "molmeta", "--help")
     assert done.returncode == 0, done.stderr
