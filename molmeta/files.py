@@ -211,12 +211,16 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
 def kept_arrays(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """What `keep_arrays` wrote, memory-mapped; None where there is nothing, or it is damaged.
 
-    A damaged folder is warned of and removed, so that it can be written again.
+    A damaged folder is warned of and removed, so that it can be written again; one whose header
+    has no checksum, as an earlier version wrote it, is removed without a word.
     """
     if not (folder / "arrays.json").is_file():
         return None
     try:
         found = read_json(folder / "arrays.json")
+        if isinstance(found, dict) and SUM not in found:
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
         header = checked_header(found, Path("arrays.json"), "it is written anew")
         arrays = {}
         for name, expected in header["sha256"].items():

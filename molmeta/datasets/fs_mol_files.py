@@ -147,7 +147,7 @@ def _lines(file: Path) -> Iterator[tuple[str, int, float, float, str, str]]:
         raise DataError(f"{file} is damaged: {error}; get it again") from error
     except BAD_LINE as error:
         raise DataError(
-            f"{file}: line {number} is no JSON with SMILES, 0 or 1 as Property and a number as "
+            f"{file}: line {number} is no JSON with SMILES and 0 or 1 as Property, a number as "
             f"LogRegressionProperty ({error!r})"
         ) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import fields
 from pathlib import Path
@@ -99,6 +100,16 @@ def test_what_is_said_of_kept_arrays_has_a_checksum(
     with pytest.warns(UserWarning, match="is damaged"):
         mended = kept(drugs.smiles, tmp_path).block("ecfp4")
     same(mended, Molecules(drugs.smiles).block("ecfp4"))
+    assert path.read_text() == text
+
+
+def test_what_an_earlier_version_kept_is_made_again(drugs: Molecules, tmp_path: Path) -> None:
+    kept(drugs.smiles, tmp_path).compute("ecfp4")
+    (path,) = tmp_path.glob("*/ecfp4-*/arrays.json")
+    text = path.read_text()
+    old = {key: part for key, part in json.loads(text).items() if key != "header_sha256"}
+    path.write_text(json.dumps(old))
+    kept(drugs.smiles, tmp_path).compute("ecfp4")
     assert path.read_text() == text
 
 
