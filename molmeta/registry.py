@@ -10,6 +10,8 @@ from typing import Any
 from molmeta.errors import ConfigError, MolmetaError
 from molmeta.schema import check_values, option_types, shown
 
+LISTED = 50  # names that a message has at most
+
 _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     "encoder": {
         "gin": "molmeta.encoders.gin:GIN",
@@ -164,5 +166,7 @@ def nearest(wanted: str, known: Sequence[str]) -> str:
     lower = {name.lower(): name for name in known}
     found = difflib.get_close_matches(wanted.lower(), lower, n=1, cutoff=0.5)
     close = [lower[name] for name in found]
-    listed = ", ".join(known)
+    listed = ", ".join(known[:LISTED])
+    if len(known) > LISTED:
+        listed += f" and {len(known) - LISTED:,} more"
     return f"; did you mean '{close[0]}'? There is: {listed}" if close else f"; there is: {listed}"

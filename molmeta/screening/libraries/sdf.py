@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from molmeta.screening.libraries.base import LONGEST, Kind, Library, Row
-from molmeta.screening.libraries.compression import open_text
+from molmeta.screening.libraries.base import Kind, Library, Row
+from molmeta.text_files import LONGEST, open_text
 
 FIELD = re.compile(r"^>.*?<([^>]+)>")
 END = "$$$$"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import tarfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from library_files import CONTENTS, PACK, SMILES, opened, read, refused
 from rdkit import Chem
 
+from molmeta import text_files
 from molmeta.errors import DataError
-from molmeta.screening.libraries import compression
+from molmeta.featurizers.standardisation import Standardiser
+from molmeta.screening.libraries.base import find_column
 from molmeta.screening.libraries.formats import open_library
 
 
@@ -141,9 +144,9 @@ def test_what_stands_behind_a_stream_is_not_passed_over(
 def test_a_bomb_is_refused(
     ending: str, packing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compression, "LARGEST", 1 << 16)
+    monkeypatch.setattr(text_files, "LARGEST", 1 << 16)
     bomb = PACK[packing](f"smiles\n{'C' * 1_000_000}\n".encode())
-    assert len(bomb) * compression.RATIO < 1_000_000
+    assert len(bomb) * text_files.RATIO < 1_000_000
     refused(tmp_path, f"a{ending}", bomb, "unpacks to more than", "200 times", "unpack it first")
 
 
@@ -152,18 +155,18 @@ def test_what_unpacks_to_less_than_the_cap_is_no_bomb(
 ) -> None:
     content = b"smiles\n" + b"C\n" * 100_000
     packed = bz2.compress(content)
-    monkeypatch.setattr(compression, "LARGEST", len(content))
-    assert len(packed) * compression.RATIO < len(content)
+    monkeypatch.setattr(text_files, "LARGEST", len(content))
+    assert len(packed) * text_files.RATIO < len(content)
     assert sum(1 for _ in opened(tmp_path, "a.csv", packed).rows()) == 100_000
-    monkeypatch.setattr(compression, "LARGEST", 1)  # nor is one that is large itself
-    monkeypatch.setattr(compression, "RATIO", 1 + len(content) // len(packed))
+    monkeypatch.setattr(text_files, "LARGEST", 1)  # nor is one that is large itself
+    monkeypatch.setattr(text_files, "RATIO", 1 + len(content) // len(packed))
     assert sum(1 for _ in opened(tmp_path, "a.csv", packed).rows()) == 100_000
 
 
 def test_xz_that_needs_too_much_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": compression.MEMORY * 2}]
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": text_files.MEMORY * 2}]
     content = lzma.compress(b"smiles\nC\n", filters=filters)
     refused(tmp_path, "a.csv.xz", content, "Memory usage limit")
     best = lzma.compress(b"smiles\nC\n", preset=9 | lzma.PRESET_EXTREME)
@@ -197,4 +200,58 @@ def test_what_is_neither_compressed_nor_text_is_damaged(ending: str, tmp_path: P
     refused(tmp_path, f"a{ending}.gz", content, "damaged")
 
 
-# CSV
+@pytest.mark.parametrize("ending", CONTENTS)
+def test_a_tar_archive_is_named(ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"in{ending}").write_text(CONTENTS[ending])
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / f"in{ending}")
+    content = (tmp_path / "a.tar").read_bytes()
+    refused(tmp_path, f"a{ending}", content, "tar archive", "unpack it")
+    refused(tmp_path, f"a{ending}.gz", gzip.compress(content), "tar archive", "unpack it")
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_zero_makes_no_utf16_of_a_file(place: int, tmp_path: Path) -> None:
+    content = bytearray(b"CC a\nCCO b\n")
+    content[place] = 0
+    rows = read(opened(tmp_path, "a.smi", bytes(content)))
+    assert [row.text for row in rows][1:] == ["CCO"]
+    marked = Standardiser()(rows[0].text).status
+    assert marked == ("ok" if place == 3 else "invalid")
+
+
+def test_names_of_columns_stay_in_one_line(tmp_path: Path) -> None:
+    for content in (
+        '"smi\nles","a\r\nb"\nC,1\n',
+        'smiles,"a\nb","a\nb"\nC,1,2\n',
+        "\x1b[1m,b\nC,1\n",
+    ):
+        refused(tmp_path, "a.csv", content, "column")
+        with pytest.raises(DataError) as caught:
+            opened(tmp_path, "a.csv", content)
+        assert str(caught.value).isprintable()
+
+
+def test_a_header_of_very_many_columns_is_looked_at_once(
+    tmp_path: Path,
+) -> None:
+    asked = 0
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal asked
+            asked += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    header = [Name(f"c{n}") for n in range(5000)] + [Name("smiles")]
+    assert find_column(tmp_path, header, "smiles") == 5000
+    assert asked < 10 * len(header)
+    with pytest.raises(DataError, match="no column 'smile'; did you mean 'smiles'") as caught:
+        find_column(tmp_path, header, "smile")
+    assert len(str(caught.value)) < 2000
+    with pytest.raises(DataError, match="two columns 'c7'"):
+        find_column(tmp_path, [*header, "c7"], "smiles")
