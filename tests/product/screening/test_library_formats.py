@@ -15,8 +15,9 @@ import pytest
 from library_files import SMILES, block, opened, read, refused, table
 from rdkit import Chem
 
+from molmeta import text_files
 from molmeta.errors import DataError
-from molmeta.screening.libraries import base, csv_library, sdf, smi
+from molmeta.screening.libraries import csv_library, sdf, smi
 from molmeta.screening.libraries.formats import open_library
 
 
@@ -414,14 +415,6 @@ def test_parquet_with_flipped_bytes_is_told_or_read(tmp_path: Path) -> None:
         content[place] ^= 0x55
 
 
-def test_parquet_texts_that_are_no_utf8_are_told(tmp_path: Path) -> None:
-    array = pa.Array.from_buffers(
-        pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\x02\0\0\0"), pa.py_buffer(b"C\xff")]
-    )
-    with pytest.raises(DataError, match=r"no whole Parquet file.*utf-8"):
-        list(open_library(table(tmp_path, smiles=array)).rows())
-
-
 def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path, smiles=["C"])
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
@@ -430,4 +423,4 @@ def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_longest_record_is_far_longer_than_any_molecule() -> None:
-    assert base.LONGEST > 10_000_000
+    assert text_files.LONGEST > 10_000_000
