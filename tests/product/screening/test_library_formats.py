@@ -308,6 +308,29 @@ def test_sdf_record_without_end_is_one_row(tmp_path: Path, monkeypatch: pytest.M
         assert [row.status for row in rows] == ["ok", expected, "ok"]
 
 
+def test_sdf_with_a_field_of_its_own_in_each_record_is_refused(tmp_path: Path) -> None:
+    content = "".join(f"{n}\n> <{n}>\n1\n\n$$$$\n" for n in range(20_000))
+    refused(tmp_path, "a.sdf", content, "different fields", "leave fields out")
+    wide = "".join(f"{block('C')}> <{n}>\n1\n\n$$$$\n" for n in range(1000))
+    assert len(opened(tmp_path, "b.sdf", wide).header) == 1001
+
+
+def test_sdf_with_many_records_may_have_many_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdf, "LONGEST", 1000)
+    content = "".join(f"{block('C')}> <{n}>\n1\n\n$$$$\n" for n in range(400))
+    assert len(read(opened(tmp_path, "a.sdf", content))) == 400
+
+
+def test_sdf_ends_a_record_where_a_line_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdf, "LONGEST", 9)
+    content = "x" * 10 + "$$$$\n$$$$\n"
+    assert [row.status for row in read(opened(tmp_path, "a.sdf", content))] == ["too large"]
+
+
 # Parquet
 
 
