@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.measurements import read_csv, require_columns
+from molmeta.datasets.csv_tables import read_csv, read_header, require_columns
 from molmeta.errors import DataError
 from molmeta.files import check_output, replacing, write_atomic
 
@@ -34,10 +34,9 @@ def is_fs_mol(path: str | Path) -> bool:
     if not path.is_file() or not path.name.endswith(TABLES):
         return False
     try:
-        header = pd.read_csv(path, nrows=0).columns
-    except (OSError, EOFError, ValueError, zlib.error):
+        return set(COLUMNS) <= set(read_header(path))
+    except DataError:
         return False
-    return set(COLUMNS) <= set(header)
 
 
 def fs_mol_rows(path: str | Path) -> pd.DataFrame:

@@ -1,7 +1,4 @@
-"""Parquet that nobody means well with: one bad cell, texts that repeat for ever, lists of billions.
-
-Files of an own folder are read too: MOLMETA_HOSTILE names it, and its README says what is in it.
-"""
+"""Parquet that nobody means well with: one bad cell, texts that repeat for ever, long lists."""
 
 from __future__ import annotations
 
