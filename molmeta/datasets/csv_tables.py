@@ -42,7 +42,7 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
                 dtype=str,
                 keep_default_na=False,
                 encoding="utf-8-sig",
-                usecols=columns and list(columns),
+                usecols=list(columns) if columns else None,
             )
     except DataError:
         raise
