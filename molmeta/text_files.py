@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from molmeta.errors import DataError
 
@@ -78,6 +78,13 @@ def open_bytes(path: Path, *, held: bool = False) -> Iterator[IO[bytes]]:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
     except DAMAGE as error:
         raise DataError(f"{path} is truncated or damaged ({error}); get it again") from error
+
+
+def utf8(value: Any) -> Any:
+    """A text in which what was no UTF-8 is replaced; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 class _Streams(io.RawIOBase):

@@ -102,6 +102,7 @@ class ParquetLibrary(Library):
         except (
             OSError,
             ValueError,
+            LookupError,
             OverflowError,
             import_module("pyarrow").ArrowException,
         ) as error:

@@ -12,7 +12,8 @@ def cells_of(array: Any) -> list[Any]:
     """The values of an array of Arrow; where a text stands several times, it is held once.
 
     A text that is no UTF-8 has a sign of replacement where that is so. What Python has no value
-    for, such as a day in the year 300,000, is the number that it is kept as.
+    for, such as a day in the year 300,000, is the number that it is kept as. A decimal number of
+    more digits than its type has is none.
     """
     from pyarrow import types
 
@@ -25,6 +26,8 @@ def cells_of(array: Any) -> list[Any]:
         return _lists(array)
     if types.is_map(kind):
         return _maps(array)
+    if types.is_decimal(kind):
+        return _decimals(array)
     return _plain(array)
 
 
@@ -67,6 +70,14 @@ def _maps(array: Any) -> list[Any]:
     return [
         [tuple(pair.values()) for pair in cell] if there else None
         for cell, there in zip(_lists(lists), valid, strict=True)
+    ]
+
+
+def _decimals(array: Any) -> list[Any]:
+    most = array.type.precision
+    return [
+        None if number is None or len(number.as_tuple().digits) > most else number
+        for number in _plain(array)
     ]
 
 
