@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,18 +16,18 @@ from typing import IO, Any
 
 from molmeta.errors import DataError
 
-COMPRESSED = (".gz", ".bz2", ".xz")  # endings of names
+COMPRESSED = (".gz", ".bz2", ".xz", ".zip")  # endings of names
 UTF16 = "UTF-16; save it as UTF-8 (a spreadsheet calls it 'CSV UTF-8')"
 OTHERS = (  # where it stands, what stands there, what that is
-    (0, b"PK\x03\x04", "a zip or Excel file; unpack it, or save it as 'CSV UTF-8'"),
     (0, b"PK\x05\x06", "an empty zip file; get it again"),
-    (0, b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first, or use gzip, bzip2 or xz"),
+    (0, b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first, or use gzip, bzip2, xz or zip"),
     (0, b"\xff\xfe", UTF16),
     (0, b"\xfe\xff", UTF16),
     (257, b"ustar", "a tar archive; unpack it first"),
 )
-PACKED = (*COMPRESSED, ".zip", ".zst", ".tar", ".tgz", ".tbz", ".txz")  # what is no text by name
-DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error)
+PACKED = (*COMPRESSED, ".zst", ".tar", ".tgz", ".tbz", ".txz")  # what is no text by name
+DAMAGE = (EOFError, OSError, lzma.LZMAError, zipfile.BadZipFile, zlib.error)
+ZIPPED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # ways that take no memory to speak of
 LONGEST = 1 << 24  # characters of one record; a longer one is no molecule
 LARGEST, RATIO = 1 << 30, 200  # bytes that anything may unpack to, and times its size
 HELD, HELD_RATIO = 1 << 26, 20  # the same of what is held in memory as a whole
@@ -150,8 +151,33 @@ class _Capped(io.RawIOBase):
         return len(content)
 
 
+def _zipped(packed: IO[bytes]) -> IO[bytes]:
+    """The one file of a zip archive.
+
+    Raises
+    ------
+    DataError
+        There are several, as in an Excel file, or it cannot be read.
+    """
+    archive = zipfile.ZipFile(packed)
+    files = [
+        one
+        for one in archive.infolist()
+        if not one.is_dir() and not one.filename.startswith("__MACOSX/")
+    ]
+    if len(files) != 1:
+        raise DataError(
+            f"{packed.name} is a zip or Excel file with {len(files)} files in it; zip one table "
+            "alone, or save it as 'CSV UTF-8'"
+        )
+    if files[0].flag_bits & 1 or files[0].compress_type not in ZIPPED:
+        raise DataError(f"{packed.name} is encrypted, or zipped in a rare way; unpack it first")
+    return archive.open(files[0])
+
+
 OPENERS: dict[bytes, Callable[[IO[bytes]], IO[bytes]]] = {
     b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
+    b"PK\x03\x04": _zipped,
     b"BZh": partial(_Streams, bz2.BZ2Decompressor),  # type: ignore[dict-item]
     b"\xfd7zXZ\x00": partial(
         _Streams, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=MEMORY)

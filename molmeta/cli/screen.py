@@ -16,7 +16,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="the library: .csv, .smi, .sdf or .parquet, plain or compressed (.gz, .bz2, .xz)",
+        help="the library: .csv, .smi, .sdf or .parquet, plain or .gz, .bz2, .xz, .zip",
     )
     verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
     verb.add_argument(

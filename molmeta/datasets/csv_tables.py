@@ -19,7 +19,9 @@ PIECE = 1 << 18  # bytes that are read at once
 
 
 def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """All cells as text, an absent one as ""; plain or compressed by gzip, bzip2 or xz.
+    """All cells as text, an absent one as ""; plain or compressed by gzip, bzip2, xz or zip.
+
+    Names of rows, which R writes without a name in the header, are left out.
 
     Parameters
     ----------
@@ -30,7 +32,8 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     ------
     DataError
         The file cannot be read as UTF-8 CSV with a header and at least one row, unpacks to far
-        more than its size, lacks a column, or its rows have more cells than its header.
+        more than its size, lacks a column, or its rows have more cells than its header, which are
+        not the names of rows.
     """
     header = read_header(path)
     _require(header, columns or (), path)
@@ -42,7 +45,6 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
                 dtype=str,
                 keep_default_na=False,
                 encoding="utf-8-sig",
-                usecols=list(columns) if columns else None,
             )
     except DataError:
         raise
@@ -54,12 +56,21 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     if frame.empty:
         raise DataError(f"{path} has a header but no rows")
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas took the first cells for names of rows
+    frame = _without_row_names(frame.fillna(""), path)
+    return frame[list(columns)] if columns else frame
+
+
+def _without_row_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """A frame without the names of its rows, for which pandas takes cells that are too many."""
+    names = frame.index
+    if isinstance(names, pd.RangeIndex):
+        return frame
+    if names.nlevels > 1 or not names.is_unique or (frame.iloc[:, -1] == "").all():
         raise DataError(
             f"{path} has more cells in its rows than in its header; give every column a name, or "
             "take away the commas at the ends of lines"
         )
-    return frame.fillna("")
+    return frame.reset_index(drop=True)
 
 
 def require_columns(frame: pd.DataFrame, wanted: Sequence[str], path: str | Path) -> None:

@@ -56,8 +56,7 @@ def screen(
         Of one model.
     library : path
         `.csv`, `.smi`, `.sdf` or `.parquet`; but for the last, also compressed (`.gz`, `.bz2`,
-        `.xz`). An SDF's output has `title`, its fields, and
-        `standardised_smiles`.
+        `.xz`, `.zip`). An SDF's output has `title`, its fields, and `standardised_smiles`.
     output : path
         `.csv` or `.parquet`.
     engine_name : str
