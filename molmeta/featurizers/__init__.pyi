@@ -5,6 +5,7 @@ from .graph import GraphFeaturizer as GraphFeaturizer
 from .standardisation import Policy as Policy
 from .standardisation import Standardised as Standardised
 from .standardisation import Standardiser as Standardiser
+from .standardisation import quiet_rdkit as quiet_rdkit
 from .standardisation import standardise as standardise
 from .text import Hashing as Hashing
 from .text import MiniLM as MiniLM

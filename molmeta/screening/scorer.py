@@ -9,7 +9,7 @@ import torch
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
-from molmeta.featurizers import Standardised
+from molmeta.featurizers import Standardised, quiet_rdkit
 from molmeta.models import CHUNK, AdaptedAssay, score_assays
 from molmeta.molecules import Molecules
 from molmeta.screening.libraries import Kind
@@ -67,38 +67,37 @@ class Scorer:
         out: list[Told] = []
         usable: list[int] = []
         mols: list[Chem.Mol] = []
-        for row in rows:
-            found = self.read(row)
-            if isinstance(found, Standardised):
-                out.append(self.failed(row, found.status, found.reason))
-            else:
-                usable.append(len(out))
-                mols.append(found)
-                out.append([])
-        smiles = [Chem.MolToSmiles(mol) for mol in mols]
-        scores, failures = self._scores(smiles, mols)
-        for place, text, values, reason in zip(usable, smiles, scores, failures, strict=True):
+        with quiet_rdkit():
+            for row in rows:
+                found = self.read(row)
+                if isinstance(found, Standardised):
+                    out.append(self.failed(row, found.status, found.reason))
+                else:
+                    usable.append(len(out))
+                    mols.append(found)
+                    out.append([])
+        scores, failures = self._scores(mols)
+        for place, mol, values, reason in zip(usable, mols, scores, failures, strict=True):
             if reason or not np.isfinite(values).all():
                 why = reason or "a score is not finite"
                 out[place] = self.failed(rows[place], "failed", why)
             else:
-                shown = [text] if self.kind == "molblock" else []
+                shown = [Chem.MolToSmiles(mol)] if self.kind == "molblock" else []
                 out[place] = [*shown, *map(DIGITS.format, values), "ok", ""]
         return out
 
-    def _scores(self, smiles: list[str], mols: list[Chem.Mol]) -> tuple[np.ndarray, list[str]]:
+    def _scores(self, mols: list[Chem.Mol]) -> tuple[np.ndarray, list[str]]:
         """Scores `[n, assays]`, and for each molecule why it has none ("" where it has)."""
-        if not smiles:
+        if not mols:
             return np.empty((0, len(self.assays))), []
         try:
-            return score_assays(self.assays, Molecules(smiles, mols)), [""] * len(smiles)
+            return score_assays(self.assays, Molecules(parsed=mols)), [""] * len(mols)
         except torch.OutOfMemoryError:
             raise
         except (MolmetaError, RuntimeError, ValueError) as error:
-            if len(smiles) == 1:
+            if len(mols) == 1:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 return np.full((1, len(self.assays)), np.nan), [reason]
-        half = len(smiles) // 2  # find the molecule that cannot be described, keep the rest
-        left = self._scores(smiles[:half], mols[:half])
-        right = self._scores(smiles[half:], mols[half:])
+        half = len(mols) // 2  # find the molecule that cannot be described, keep the rest
+        left, right = self._scores(mols[:half]), self._scores(mols[half:])
         return np.concatenate([left[0], right[0]]), left[1] + right[1]
