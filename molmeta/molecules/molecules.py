@@ -18,9 +18,8 @@ from rdkit import Chem
 from torch import Tensor
 from tqdm import tqdm
 
-from molmeta import registry
-from molmeta.errors import MolmetaError
 from molmeta.molecules.blocks import Block, Graphs
+from molmeta.molecules.describing import featurize, featurize_smiles, read_mols
 from molmeta.molecules.environments import Environments, distinct_environments
 from molmeta.molecules.prepared import BLOCKS, Prepared
 
@@ -84,53 +83,23 @@ class _Store:
     def _featurized(self, names: list[str], workers: int) -> Iterator[dict[str, Any]]:
         """Chunk by chunk, so that no more than one is in the form that RDKit gives."""
         if len(self) <= CHUNK:
-            yield featurize(self.smiles if self.parsed is None else [], names, self.parsed)
+            yield featurize(self.parsed or read_mols(self.smiles), names)
             return
-        starts = range(0, len(self.smiles), CHUNK)
+        starts = range(0, len(self), CHUNK)
         bar = tqdm(total=len(self), unit=" molecules", delay=2, disable=None)
         if workers == 1:
             for start in starts:
                 rows = slice(start, start + CHUNK)
-                yield featurize(self.smiles[rows], names, self.parsed and self.parsed[rows])
+                mols = self.parsed[rows] if self.parsed else read_mols(self.smiles[rows])
+                yield featurize(mols, names)
                 bar.update(CHUNK)
         else:
             chunks = [self.smiles[start : start + CHUNK] for start in starts]
             with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-                for part in pool.map(featurize, chunks, [names] * len(chunks)):
+                for part in pool.map(featurize_smiles, chunks, [names] * len(chunks)):
                     yield part
                     bar.update(CHUNK)
         bar.close()
-
-
-def featurize(
-    smiles: Sequence[str], names: Sequence[str], parsed: Sequence[Chem.Mol] | None = None
-) -> dict[str, Any]:
-    """The named blocks of some molecules; each SMILES is parsed once, or all were `parsed` already.
-
-    Raises
-    ------
-    MolmetaError
-        RDKit cannot read a SMILES.
-    """
-    featurizers = [registry.lookup("featurizer", name)() for name in names]
-    rows: list[list[Any]] = [[] for _ in names]
-    for mol in map(_read, smiles) if parsed is None else parsed:
-        for collected, featurizer in zip(rows, featurizers, strict=True):
-            collected.append(featurizer.row(mol))
-    return {
-        name: featurizer.collect(collected)
-        for name, collected, featurizer in zip(names, rows, featurizers, strict=True)
-    }
-
-
-def _read(text: str) -> Chem.Mol:
-    mol = Chem.MolFromSmiles(text)
-    if mol is None:
-        raise MolmetaError(
-            f"RDKit cannot read the SMILES {text!r}; standardise the list first, "
-            "which reports every such row"
-        )
-    return mol
 
 
 class Molecules:
