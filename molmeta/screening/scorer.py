@@ -10,7 +10,7 @@ from rdkit import Chem
 
 from molmeta.errors import MolmetaError
 from molmeta.featurizers import Standardised, quiet_rdkit
-from molmeta.models import CHUNK, AdaptedAssay, score_assays
+from molmeta.models import CHUNK, AdaptedAssay, Panel
 from molmeta.molecules import Molecules
 from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask, MoleculeReader
@@ -50,7 +50,7 @@ class Scorer:
     """
 
     def __init__(self, assays: Sequence[AdaptedAssay], kind: Kind = "smiles") -> None:
-        self.assays, self.kind = assays, kind
+        self.assays, self.kind, self.panel = assays, kind, Panel(assays)
         self.read = MoleculeReader(assays[0].base.experiment.model.policy, kind)
 
     def score(self, rows: Sequence[Ask]) -> list[Told]:
@@ -91,7 +91,7 @@ class Scorer:
         if not mols:
             return np.empty((0, len(self.assays))), []
         try:
-            return score_assays(self.assays, Molecules(parsed=mols)), [""] * len(mols)
+            return self.panel.score(Molecules(parsed=mols)), [""] * len(mols)
         except torch.OutOfMemoryError:
             raise
         except (MolmetaError, RuntimeError, ValueError) as error:
