@@ -38,6 +38,11 @@ class BaseModel:
     experiment: Experiment
     sha256: str
 
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The feature blocks that its encoder reads, where there is one that tells."""
+        return tuple(getattr(getattr(self.learner, "encoder", None), "blocks", ()))
+
     def readable(self, assay: Assay) -> Assay:
         """The assay as the learner reads it: bounds as values, where it knows no better."""
         bounded = assay.censor is not None and not self.learner.reads_bounds
@@ -150,6 +155,7 @@ class Panel:
     def __init__(self, assays: Sequence[AdaptedAssay]) -> None:
         check_together(assays)
         self.assays, head, target = assays, assays[0].base.learner, assays[0].target
+        self.blocks = assays[0].base.blocks
         self._encoder: nn.Module | None = None
         if isinstance(head, Embedded):
             self._encoder, head = head.encoder, head.learner
@@ -172,7 +178,8 @@ class Panel:
         """What is ranked; the blocks that the encoder reads are computed in one pass."""
         if self._encoder is None:
             return x
-        x.compute(*self._encoder.blocks)  # type: ignore[misc]
+        if self.blocks:
+            x.compute(*self.blocks)
         return self._encoder(x)
 
 

@@ -8,7 +8,7 @@ registry has under that name; of many molecules it is kept on disk (`Molecules.k
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from rdkit import Chem
 from torch import Tensor
 from tqdm import tqdm
 
+from molmeta.errors import MolmetaError
 from molmeta.molecules.blocks import Block, Graphs
 from molmeta.molecules.describing import featurize, featurize_smiles, read_mols
 from molmeta.molecules.environments import Environments, distinct_environments
@@ -33,9 +34,10 @@ FEW = 10  # a view that is smaller than its store by more than this factor has f
 class _Store:
     """Molecules and the blocks computed from them so far; SMILES are written when asked for."""
 
-    def __init__(self, smiles: list[str] | None, parsed: Sequence[Chem.Mol] | None = None) -> None:
-        self._smiles, self.parsed = smiles, parsed
-        self._count = len(parsed if smiles is None else smiles)  # type: ignore[arg-type]
+    def __init__(
+        self, count: int, smiles: list[str] | None = None, parsed: Sequence[Chem.Mol] | None = None
+    ) -> None:
+        self._count, self._smiles, self.parsed = count, smiles, parsed
         self.blocks: dict[str, Block] = {}
         self.environments: dict[tuple[str, int, bool], Environments] = {}
         self.prepared: Prepared | None = None
@@ -47,7 +49,8 @@ class _Store:
     def smiles(self) -> list[str]:
         """All SMILES."""
         if self._smiles is None:
-            assert self.parsed is not None
+            if self.parsed is None:
+                raise MolmetaError("of these molecules blocks were kept, but no SMILES")
             self._smiles = [Chem.MolToSmiles(mol) for mol in self.parsed]
         return self._smiles
 
@@ -123,9 +126,19 @@ class Molecules:
     def __init__(
         self, smiles: Sequence[str] | None = None, parsed: Sequence[Chem.Mol] | None = None
     ) -> None:
-        self._store = _Store(None if smiles is None else list(smiles), parsed)
+        if smiles is None and parsed is None:
+            raise MolmetaError("molecules are SMILES, or what RDKit has read of them; give one")
+        texts = None if smiles is None else list(smiles)
+        self._store = _Store(len(parsed if texts is None else texts), texts, parsed)  # type: ignore[arg-type]
         self.index = np.arange(len(self._store), dtype=np.int64)
         self.memo: dict[Any, Any] = {}
+
+    @classmethod
+    def of_blocks(cls, blocks: Mapping[str, Block], count: int) -> Molecules:
+        """So many molecules of which there are these blocks and nothing else."""
+        store = _Store(count)
+        store.blocks.update(blocks)
+        return cls._view(store, np.arange(count, dtype=np.int64))
 
     @classmethod
     def _view(cls, store: _Store, index: np.ndarray) -> Molecules:

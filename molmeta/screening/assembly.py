@@ -28,11 +28,14 @@ class Summary:
         Number of rows of each status.
     enrichment : list of str
         A line for each score, where the library has labels.
+    features : str
+        What became of features that were to be kept.
     """
 
     rows: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     enrichment: list[str] = field(default_factory=list)
+    features: str = ""
 
     def add(self, status: str) -> None:
         """Count a row."""
@@ -43,7 +46,8 @@ class Summary:
         bad = {status: n for status, n in self.statuses.items() if status != "ok"}
         listed = ", ".join(f"{n} {status}" for status, n in sorted(bad.items()))
         scored = self.statuses.get("ok", 0)
-        return f"{self.rows} rows, {scored} scored" + (f" ({listed})" if listed else "")
+        told = f"; {self.features}" if self.features else ""
+        return f"{self.rows} rows, {scored} scored" + (f" ({listed})" if listed else "") + told
 
 
 @dataclass(frozen=True)

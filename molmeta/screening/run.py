@@ -5,20 +5,24 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
 from molmeta.errors import ConfigError, DataError
 from molmeta.files import check_output, locked
-from molmeta.models import AdaptedAssay, check_together
+from molmeta.models import CHUNK, AdaptedAssay, check_together
 from molmeta.registry import nearest
 from molmeta.screening.assembly import Assembly, Extras, Summary
 from molmeta.screening.engines import Engine, engine
+from molmeta.screening.features import FeatureStore
 from molmeta.screening.job import SHARD, Job
 from molmeta.screening.libraries import open_library
 from molmeta.screening.output import check_format
 from molmeta.screening.pieces import Pieces
+from molmeta.screening.reading import Ask
 from molmeta.screening.shards import Shards
 from molmeta.screening.supervisor import STALL
 
@@ -34,6 +38,7 @@ def screen(
     extras: Extras | None = None,
     overwrite: bool = False,
     stall: float = STALL,
+    features: str | Path | None = None,
     progress: bool | None = None,
 ) -> Summary:
     """Score every row of a library.
@@ -64,6 +69,9 @@ def screen(
         Replace an output, and throw away what an unfinished run of another kind left.
     stall : float
         Seconds after which a process that does not answer for 1,024 rows is taken for stalled.
+    features : path, optional
+        A folder where the features of rows are kept (`FeatureStore`): what is there is not computed
+        again, what is not is added. The output is the same with it and without.
 
     Raises
     ------
@@ -73,7 +81,8 @@ def screen(
     """
     assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
     output, extras = Path(output), extras or Extras()
-    job = Job(assays, open_library(library, smiles_column), stall)
+    kept = None if features is None else Path(features)
+    job = Job(assays, open_library(library, smiles_column), stall, kept)
     _check(job, output, extras, workers)
     run_engine, assembly = engine(engine_name), Assembly(job, extras)
     assembly.check_labels()
@@ -82,8 +91,9 @@ def screen(
         output.parent.mkdir(parents=True, exist_ok=True)
         with locked(shards.lock, f"another run is at work on {output}"):
             _begin(job, shards, extras, overwrite=overwrite)
+            told = _about_features(job)
             _score(job, run_engine, shards, workers, progress)
-            summary = assembly.write(shards, output)
+            summary = replace(assembly.write(shards, output), features=told)
             shards.remove()
     except OSError as error:
         raise DataError(
@@ -118,6 +128,14 @@ def _score(
             for number, told in scored:
                 shards.write(number, told)
                 bar.update(len(told))
+
+
+def _about_features(job: Job) -> str:
+    """What becomes of features that are to be kept, told by the first rows."""
+    if job.features is None:
+        return ""
+    store = FeatureStore.of(job.features, job.assays[0].base, job.library.kind)
+    return store.told([Ask.of(row) for row in islice(job.library.rows(), CHUNK)])
 
 
 def _check(job: Job, output: Path, extras: Extras, workers: int) -> None:

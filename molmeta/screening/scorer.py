@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from molmeta.errors import MolmetaError
 from molmeta.featurizers import Standardised, quiet_rdkit
 from molmeta.models import CHUNK, AdaptedAssay, Panel
 from molmeta.molecules import Molecules
+from molmeta.screening.features import Described, FeatureStore
 from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask, MoleculeReader
 
@@ -47,11 +49,17 @@ class Scorer:
         Of one model.
     kind : {"smiles", "molblock"}
         What the rows are.
+    features : Path, optional
+        A folder of a `FeatureStore`, where what is there is not computed again.
     """
 
-    def __init__(self, assays: Sequence[AdaptedAssay], kind: Kind = "smiles") -> None:
+    def __init__(
+        self, assays: Sequence[AdaptedAssay], kind: Kind = "smiles", features: Path | None = None
+    ) -> None:
+        base = assays[0].base
         self.assays, self.kind, self.panel = assays, kind, Panel(assays)
-        self.read = MoleculeReader(assays[0].base.experiment.model.policy, kind)
+        self.read = MoleculeReader(base.experiment.model.policy, kind)
+        self.features = FeatureStore.of(features, base, kind) if features else None
 
     def score(self, rows: Sequence[Ask]) -> list[Told]:
         """The added columns of each row; chunks begin at every 1,024th."""
@@ -64,34 +72,60 @@ class Scorer:
         return [*smiles, *[""] * len(self.assays), status, reason]
 
     def _chunk(self, rows: Sequence[Ask]) -> list[Told]:
-        out: list[Told] = []
-        usable: list[int] = []
-        mols: list[Chem.Mol] = []
-        with quiet_rdkit():
-            for row in rows:
-                found = self.read(row)
-                if isinstance(found, Standardised):
-                    out.append(self.failed(row, found.status, found.reason))
-                else:
-                    usable.append(len(out))
-                    mols.append(found)
-                    out.append([])
-        scores, failures = self._scores(mols)
-        for place, mol, values, reason in zip(usable, mols, scores, failures, strict=True):
-            if reason or not np.isfinite(values).all():
-                why = reason or "a score is not finite"
-                out[place] = self.failed(rows[place], "failed", why)
-            else:
-                shown = [Chem.MolToSmiles(mol)] if self.kind == "molblock" else []
-                out[place] = [*shown, *map(DIGITS.format, values), "ok", ""]
-        return out
+        known = self.features and self.features.read(rows)
+        if known:
+            try:
+                scores = self.panel.score(known.molecules)
+                return self._told(rows, known, scores, [""] * len(scores))
+            except torch.OutOfMemoryError:
+                raise
+            except (MolmetaError, RuntimeError, ValueError):
+                pass  # of one molecule perhaps, which is found as it is read
+        mols, found = self._described(rows)
+        scores, failures = self._scores(mols, found.molecules)
+        if self.features and not any(failures):
+            self.features.keep(rows, found)
+        return self._told(rows, found, scores, failures)
 
-    def _scores(self, mols: list[Chem.Mol]) -> tuple[np.ndarray, list[str]]:
+    def _described(self, rows: Sequence[Ask]) -> tuple[list[Chem.Mol], Described]:
+        """Read the molecules of some rows."""
+        mols: dict[int, Chem.Mol] = {}
+        others: dict[int, tuple[str, str]] = {}
+        with quiet_rdkit():
+            for place, row in enumerate(rows):
+                read = self.read(row)
+                if isinstance(read, Standardised):
+                    others[place] = read.status, read.reason
+                else:
+                    mols[place] = read
+        every = list(mols.values())
+        shown = [Chem.MolToSmiles(mol) for mol in every] if self.kind == "molblock" else []
+        return every, Described(list(mols), Molecules(parsed=every), shown, others)
+
+    def _told(
+        self, rows: Sequence[Ask], found: Described, scores: np.ndarray, failures: Sequence[str]
+    ) -> list[Told]:
+        """The added columns of each row."""
+        told = {place: self.failed(rows[place], *why) for place, why in found.others.items()}
+        shown = found.smiles or [None] * len(found.places)
+        for place, text, values, failure in zip(found.places, shown, scores, failures, strict=True):
+            why = failure or ("" if np.isfinite(values).all() else "a score is not finite")
+            smiles = [] if text is None else [text]
+            told[place] = (
+                self.failed(rows[place], "failed", why)
+                if why
+                else [*smiles, *map(DIGITS.format, values.tolist()), "ok", ""]
+            )
+        return [told[place] for place in range(len(rows))]
+
+    def _scores(
+        self, mols: list[Chem.Mol], molecules: Molecules | None = None
+    ) -> tuple[np.ndarray, list[str]]:
         """Scores `[n, assays]`, and for each molecule why it has none ("" where it has)."""
         if not mols:
             return np.empty((0, len(self.assays))), []
         try:
-            return self.panel.score(Molecules(parsed=mols)), [""] * len(mols)
+            return self.panel.score(molecules or Molecules(parsed=mols)), [""] * len(mols)
         except torch.OutOfMemoryError:
             raise
         except (MolmetaError, RuntimeError, ValueError) as error:
