@@ -15,6 +15,7 @@ from torch import Tensor
 
 TILE = 2048  # rows of a table that is gone through at once: what a processor keeps at hand
 STEP = 8  # columns
+USUAL = 120  # counts of a row in a block that are no zeros, or fewer
 MOST = 2**16 - 1  # that a row of counts may add up to
 
 
@@ -47,16 +48,15 @@ class Tables:
     def rows(self, a: Tensor) -> tuple[np.ndarray, ...] | None:
         """The counts of `a [n, d]` without zeros, for `similarity`; None where they are others."""
         rows = np.ascontiguousarray(a.numpy())
-        total = float(sum(a[:, start:stop].sum() for start, stop in self.bounds))
-        if not 0 <= total < np.inf:
-            return None
-        room = int(total)  # as a count is 1 or more
-        columns, counts = np.zeros(room, dtype=np.int32), np.zeros(room, dtype=np.uint8)
         offsets = np.zeros(len(rows) * len(self.bounds) + 1, dtype=np.int64)
         totals = np.zeros((len(rows), len(self.bounds)), dtype=np.float32)
-        bits = rows.view(np.int32)
-        fitting = without_zeros(rows, bits, self.bounds, columns, counts, offsets, totals)
-        return (columns, counts, offsets, totals) if fitting else None
+        found = room = USUAL * totals.size
+        while found >= room:
+            room = found + 1
+            columns, counts = np.empty(room, dtype=np.int32), np.empty(room, dtype=np.uint8)
+            parts = (columns, counts, offsets, totals)
+            found = without_zeros(rows, rows.view(np.int32), self.bounds, *parts)
+        return parts if found >= 0 else None
 
     def similarity(self, rows: tuple[np.ndarray, ...], tile: int) -> np.ndarray:
         """Mean over the blocks of the similarity with the rows of one tile: `[n, ≤ TILE]`."""
@@ -72,35 +72,42 @@ def _are_small_counts(rows: np.ndarray) -> np.bool_:
 
 
 @njit(cache=True)
-def _any_of_eight(bits, i, j):
-    """Whether one of eight numbers is not zero, in as few steps as a processor can take."""
-    left = bits[i, j] | bits[i, j + 1] | bits[i, j + 2] | bits[i, j + 3]
-    return (left | bits[i, j + 4] | bits[i, j + 5] | bits[i, j + 6] | bits[i, j + 7]) != 0
+def _any_of_eight(bits, j):
+    """Whether one of eight numbers is not zero; an unsigned place cannot mean one from the end."""
+    one, two, four = np.uint64(1), np.uint64(2), np.uint64(4)
+    left = bits[j] | bits[j + one] | bits[j + two] | bits[j + two + one]
+    j += four
+    return (left | bits[j] | bits[j + one] | bits[j + two] | bits[j + two + one]) != 0
 
 
 @njit(cache=True)
 def without_zeros(rows, bits, bounds, columns, counts, offsets, totals):
-    """Fill in what is not zero; whether all are counts. Eight columns are looked at together."""
+    """Fill in what is not zero, as far as there is room: how much that is; −1, if no counts.
+
+    Eight columns are looked at together.
+    """
     at, blocks = 0, len(bounds)
     for i in range(len(rows)):
+        row_bits = bits[i]
         for f in range(blocks):
             total, first, last = np.float32(0), bounds[f, 0], bounds[f, 1]
             for start in range(first, last, STEP):
-                if start + STEP <= last and not _any_of_eight(bits, i, start):
+                if start + STEP <= last and not _any_of_eight(row_bits, np.uint64(start)):
                     continue
                 for j in range(start, min(start + STEP, last)):
                     count = rows[i, j]
                     if count != 0:
-                        if at == len(counts) or not 0 < count <= 255 or count != np.floor(count):
-                            return False
-                        columns[at], counts[at] = j - first, np.uint8(count)
+                        if not 0 < count <= 255 or count != np.floor(count):
+                            return -1
+                        if at < len(counts):
+                            columns[at], counts[at] = j - first, np.uint8(count)
                         total += count
                         at += 1
             if total > MOST:
-                return False
+                return -1
             totals[i, f] = total
             offsets[i * blocks + f + 1] = at
-    return True
+    return at
 
 
 @njit(cache=True)

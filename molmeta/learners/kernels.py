@@ -16,6 +16,7 @@ from molmeta.learners.head import UnitLength
 from molmeta.molecules import FINGERPRINTS
 
 MANY = 256  # rows, for which compiled code is worth loading
+FEW = 64  # rows, of which a processor keeps what they are to others at hand
 
 
 class Kernel(nn.Module):
@@ -75,6 +76,16 @@ class FingerprintKernel(Kernel):
         near = torch.exp(-squared / (2 * self.length**2))
         return alike * (1 - self.weight + self.weight * near)
 
+    def _scaled(self, alike: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """`_where_near` in place and without a gradient, a few rows at a time."""
+        if self.descriptors is None:
+            return alike
+        distance = torch.cdist(a[:, self.descriptors], b[:, self.descriptors])
+        for mean, near in zip(alike.split(FEW), distance.split(FEW), strict=True):
+            near.square_().div_(-2 * self.length**2).exp_()
+            mean.mul_(near.mul_(self.weight).add_(1 - self.weight))
+        return alike
+
     def against(self, b: Tensor) -> Callable[[Tensor], Tensor]:
         """For many rows in compiled code, where that is to be had: the same, bit for bit."""
         find = cache(lambda: tables_of(b, self.fingerprints))
@@ -84,12 +95,11 @@ class FingerprintKernel(Kernel):
             rows = tables.rows(a) if tables and a.dtype == b.dtype else None
             if tables is None or rows is None:
                 return self(a, b)
-            out = a.new_empty(len(a), len(b))
-            for tile, some in enumerate(b.split(tables.width)):
-                alike = torch.from_numpy(tables.similarity(rows, tile))
-                place = tile * tables.width
-                out[:, place : place + len(some)] = self._where_near(alike, a, some)
-            return out
+            tiles = [
+                self._scaled(torch.from_numpy(tables.similarity(rows, tile)), a, some)
+                for tile, some in enumerate(b.split(tables.width))
+            ]
+            return tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=1)
 
         return with_b
 
