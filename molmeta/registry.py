@@ -75,6 +75,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "minimol": "molmeta.featurizers.minimol:MiniMol",
         "rdkit_descriptors": "molmeta.featurizers.rdkit_descriptors:RDKitDescriptors",
     },
+    "pass": {"binary": "molmeta.featurizers.one_pass:one_pass"},  # featurises many at once
     "text": {
         "hashing": "molmeta.featurizers.text:Hashing",
         "minilm": "molmeta.featurizers.text:MiniLM",

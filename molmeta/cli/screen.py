@@ -37,6 +37,13 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     verb.add_argument(
+        "--features",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what the model reads of each row in this folder, a kilobyte a row, and take it "
+        "from there when the same rows are screened again",
+    )
+    verb.add_argument(
         "--neutralise-formulas",
         action="store_true",
         help="put an apostrophe before texts that a spreadsheet would run as formulas",
@@ -73,6 +80,7 @@ def run(args: argparse.Namespace) -> None:
         ),
         overwrite=args.overwrite,
         stall=args.stall_seconds,
+        features=args.features,
     )
     written = "was written before, to" if summary.before else "written to"
     options.say(f"{summary}; {written} {args.preds_path}")

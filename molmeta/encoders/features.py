@@ -16,8 +16,21 @@ from molmeta.registry import nearest
 
 def read_block(x: Molecules, name: str) -> Tensor:
     """One block of a view, dense: `[n, width]` float32."""
-    block = x.block(name).take(x.index)
-    return torch.from_numpy(block.dense() if isinstance(block, Counts) else block.values)
+    return read_blocks(x, [name])
+
+
+def read_blocks(x: Molecules, names: Sequence[str], more: int = 0) -> Tensor:
+    """Blocks of a view side by side, dense, and `more` columns of zeros: `[n, width]` float32."""
+    rows = np.zeros((len(x), sum(BLOCK_WIDTHS[name] for name in names) + more), dtype=np.float32)
+    start = 0
+    for name in names:
+        block, place = x.block(name).take(x.index), slice(start, start + BLOCK_WIDTHS[name])
+        if isinstance(block, Counts):
+            block.write_into(rows[:, place])
+        else:
+            rows[:, place] = block.values
+        start = place.stop
+    return torch.from_numpy(rows)
 
 
 class Features(Encoder):
@@ -56,4 +69,4 @@ class Features(Encoder):
 
     def forward(self, x: Molecules) -> Tensor:
         """Look the blocks up: `[n, dim]`."""
-        return torch.cat([read_block(x, name) for name in self.blocks], dim=1)
+        return read_blocks(x, self.blocks)

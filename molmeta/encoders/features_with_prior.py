@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from molmeta import registry
 from molmeta.encoders.base import Encoder
-from molmeta.encoders.features import Features, read_block
+from molmeta.encoders.features import Features, read_blocks
 from molmeta.molecules import Molecules
 
 NETWORK = MappingProxyType({"name": "fingerprint", "hidden": 1024, "dim": 512, "dropout": 0.3})
@@ -49,5 +48,6 @@ class FeaturesWithPrior(Features):
     def forward(self, x: Molecules) -> Tensor:
         """Look the blocks up, and compute the column: `[n, dim]`."""
         prior = self.prior(self.network(x))
-        rows = [read_block(x, name).to(prior) for name in self.shown]
-        return torch.cat([*rows, prior], dim=1)
+        rows = read_blocks(x, self.shown, more=1).to(prior)
+        rows[:, -1:] = prior
+        return rows

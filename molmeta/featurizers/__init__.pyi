@@ -1,10 +1,14 @@
 from .atoms75 import Atoms75 as Atoms75
+from .compiled_pass import compiled_blocks as compiled_blocks
+from .compiled_pass import same_block as same_block
 from .descriptors import Descriptors as Descriptors
 from .fingerprint import Fingerprint as Fingerprint
 from .graph import GraphFeaturizer as GraphFeaturizer
+from .one_pass import SERVED as SERVED
 from .standardisation import Policy as Policy
 from .standardisation import Standardised as Standardised
 from .standardisation import Standardiser as Standardiser
+from .standardisation import quiet_rdkit as quiet_rdkit
 from .standardisation import standardise as standardise
 from .text import Hashing as Hashing
 from .text import MiniLM as MiniLM

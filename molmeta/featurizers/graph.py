@@ -145,7 +145,10 @@ class GraphFeaturizer:
         # an index is half the price of GetAtoms and GetBonds
         atoms = list(map(mol.GetAtomWithIdx, range(mol.GetNumAtoms())))
         bonds = list(map(mol.GetBondWithIdx, range(mol.GetNumBonds())))
-        columns = (*(map(get, atoms) for get in _OF_ATOM), *_rings(mol), _chirality(mol, atoms))
+        tags = map(Chem.Atom.GetChiralTag, atoms)
+        codes = handedness(mol, [i for i, tag in enumerate(tags) if tag in TETRAHEDRAL])
+        chirality = map(codes.get, range(len(atoms)))
+        columns = (*(map(get, atoms) for get in _OF_ATOM), *_rings(mol), chirality)
         numbers = map(_ATOMS.__getitem__, zip(*columns, strict=True))
         kinds = [bond.GetBondType() for bond in bonds]
         stereo = [
@@ -160,15 +163,28 @@ class GraphFeaturizer:
     def collect(self, rows: list[Row]) -> Graphs:
         """All rows in flat arrays."""
         numbers, begins, ends, codes = zip(*rows, strict=True) if rows else ((), (), (), ())
-        code, known = pd.factorize(_flat(numbers, np.int64))
-        return Graphs(
-            atom_table=np.stack(np.unravel_index(known, _ATOM_SIZES), axis=1).astype(np.uint8),
-            atom_code=code.astype(np.uint16),
-            atom_offsets=_offsets(numbers),
-            bonds=np.stack([_flat(begins, np.int16), _flat(ends, np.int16)], axis=1),
-            bond_code=_flat(codes, np.uint8),
-            bond_offsets=_offsets(codes),
-        )
+        bonds = np.stack([_flat(begins, np.int16), _flat(ends, np.int16)], axis=1)
+        offsets = _offsets(numbers), _offsets(codes)
+        return graphs(_flat(numbers, np.int64), bonds, _flat(codes, np.uint8), *offsets)
+
+
+def graphs(
+    numbers: np.ndarray,
+    bonds: np.ndarray,
+    bond_codes: np.ndarray,
+    atom_offsets: np.ndarray,
+    bond_offsets: np.ndarray,
+) -> Graphs:
+    """The block, of `atom_number` of each atom and `bond_code` of each bond, laid end to end."""
+    code, known = pd.factorize(numbers)
+    return Graphs(
+        atom_table=np.stack(np.unravel_index(known, _ATOM_SIZES), axis=1).astype(np.uint8),
+        atom_code=code.astype(np.uint16),
+        atom_offsets=atom_offsets.astype(np.int32),
+        bonds=bonds,
+        bond_code=bond_codes,
+        bond_offsets=bond_offsets.astype(np.int32),
+    )
 
 
 def _rings(mol: Chem.Mol) -> tuple[list[int], list[int]]:
@@ -181,15 +197,13 @@ def _rings(mol: Chem.Mol) -> tuple[list[int], list[int]]:
     return smallest, rings
 
 
-def _chirality(mol: Chem.Mol, atoms: list[Chem.Atom]) -> list[str | None]:
-    """R and S of the atoms whose tetrahedral stereo is given."""
-    codes: list[str | None] = [None] * len(atoms)
-    centres = [i for i, tag in enumerate(map(Chem.Atom.GetChiralTag, atoms)) if tag in TETRAHEDRAL]
-    if centres and not any(atoms[i].HasProp("_CIPCode") for i in centres):
+def handedness(mol: Chem.Mol, centres: Sequence[int]) -> dict[int, str]:
+    """R or S of atoms whose tetrahedral stereo is given, where it can be told."""
+    atoms = [mol.GetAtomWithIdx(i) for i in centres]
+    if atoms and not any(atom.HasProp("_CIPCode") for atom in atoms):
         Chem.AssignStereochemistry(mol, cleanIt=False, force=True)
-    for i in centres:
-        codes[i] = atoms[i].GetProp("_CIPCode") if atoms[i].HasProp("_CIPCode") else None
-    return codes
+    pairs = zip(centres, atoms, strict=True)
+    return {i: atom.GetProp("_CIPCode") for i, atom in pairs if atom.HasProp("_CIPCode")}
 
 
 def _flat(rows: Sequence[list[int]], kind: type[np.integer]) -> np.ndarray:
@@ -197,4 +211,4 @@ def _flat(rows: Sequence[list[int]], kind: type[np.integer]) -> np.ndarray:
 
 
 def _offsets(rows: Sequence[list[int]]) -> np.ndarray:
-    return row_offsets([len(row) for row in rows]).astype(np.int32)
+    return row_offsets([len(row) for row in rows])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,7 +86,8 @@ class Standardiser:
     """Standardise SMILES one by one under a `Policy`; never raises for a bad one.
 
     The result is RDKit's canonical isomeric SMILES. Charges and fragments are only looked at
-    where the text has a charge or a dot (a fast path for the rest).
+    where the text has a charge or a dot; where nothing came of that, as of most nitro groups, the
+    molecule stays as it was read.
 
     Examples
     --------
@@ -98,6 +100,7 @@ class Standardiser:
         self._largest = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
         self._uncharge = rdMolStandardize.Uncharger()
         self._elements = frozenset(self.policy.elements)
+        self._others = _other_elements(self.policy.elements)
         most = {"refuse": 1, "largest": FRAGMENTS, "keep": self.policy.max_atoms}
         self._most_fragments = most[self.policy.fragments]
 
@@ -117,11 +120,10 @@ class Standardiser:
         wrong = self._wrong(smiles)
         if wrong:
             return wrong
-        mol = _parse(smiles)
+        mol = read = _parse(smiles)
         if mol is None:
             return Standardised("", "invalid", "RDKit cannot read this SMILES")
         mapped = MAPPED.search(smiles) is not None
-        changed = mapped or "." in smiles or CHARGED.search(smiles) is not None
         if mapped:  # numbers of atoms in a reaction, which are no part of a molecule
             for atom in mol.GetAtoms():
                 atom.SetAtomMapNum(0)
@@ -129,9 +131,9 @@ class Standardiser:
         if fragments > self._most_fragments:
             allowed = self._most_fragments
             return Standardised("", "mixture", f"{fragments} fragments; {allowed} allowed")
-        if changed:
+        if "." in smiles or CHARGED.search(smiles):
             try:
-                mol = self._parent(mol)
+                mol = self._parent(mol, "." in smiles)
             except (RuntimeError, ValueError) as error:
                 said = " ".join(str(error).split())
                 return Standardised("", "invalid", f"it cannot be standardised: {said}")
@@ -139,7 +141,7 @@ class Standardiser:
             return Standardised("", "no atoms", "no heavy atom is left to describe")
         if mol.GetNumAtoms() > self.policy.max_atoms:
             return self._too_large(f"{mol.GetNumAtoms()} atoms")
-        found = self._read_again(mol) if changed else mol
+        found = self._read_again(mol) if mapped or mol is not read else mol
         return found if isinstance(found, Standardised) else self._refused(found) or found
 
     def _wrong(self, smiles: str) -> Standardised | None:
@@ -157,11 +159,10 @@ class Standardiser:
 
     def _refused(self, mol: Chem.Mol) -> Standardised | None:
         """What the policy does not let through."""
-        if self._elements:
+        if self._elements and mol.HasSubstructMatch(self._others):
             found = {atom.GetSymbol() for atom in mol.GetAtoms()}
             others = sorted(found - self._elements - {"H"})
-            if others:
-                return Standardised("", "element", f"it has {', '.join(others)}")
+            return Standardised("", "element", f"it has {', '.join(others)}")
         if self.policy.radicals == "refuse":
             unpaired = sum(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
             if unpaired:
@@ -177,34 +178,69 @@ class Standardiser:
             return Standardised("", "invalid", f"RDKit cannot read what is left of it: {smiles}")
         return found
 
-    def _parent(self, mol: Chem.Mol) -> Chem.Mol:
-        with _QuietRDKit():
-            if self.policy.fragments == "largest":
+    def _parent(self, mol: Chem.Mol, mixed: bool) -> Chem.Mol:
+        """The largest fragment without its charges; the same object, where nothing changed."""
+        with quiet_rdkit():
+            if mixed and self.policy.fragments == "largest":
                 mol = self._largest.choose(mol)
-            return self._uncharge.uncharge(mol) if self.policy.neutralise else mol
+            charges = _charges(mol) if self.policy.neutralise else []
+            if not charges:
+                return mol
+            neutral = self._uncharge.uncharge(mol)
+            return mol if _charges(neutral) == charges else neutral
 
     def _too_large(self, found: str) -> Standardised:
         allowed = self.policy.max_atoms
         return Standardised("", "too large", f"{found}; the policy allows {allowed} atoms")
 
 
-class _QuietRDKit:
-    """RDKit writes to the terminal for every molecule; a status in the table says it better."""
+_loud = True  # whether RDKit's log is on
 
-    def __enter__(self) -> None:
-        RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
 
-    def __exit__(self, *_: object) -> None:
+@contextmanager
+def quiet_rdkit() -> Iterator[None]:
+    """Keep RDKit's errors and warnings from the terminal; a status in the table says it better.
+
+    RDKit has one switch for all molecules; where it is off already, as for a whole piece of a
+    library, nothing is done.
+    """
+    global _loud
+    if not _loud:
+        yield
+        return
+    RDLogger.DisableLog("rdApp.*")  # type: ignore[attr-defined]
+    _loud = False
+    try:
+        yield
+    finally:
+        _loud = True
         RDLogger.EnableLog("rdApp.error")  # type: ignore[attr-defined]
         RDLogger.EnableLog("rdApp.warning")  # type: ignore[attr-defined]
 
 
 def _parse(smiles: str) -> Chem.Mol | None:
-    with _QuietRDKit():
+    with quiet_rdkit():
         return Chem.MolFromSmiles(smiles)
+
+
+_CHARGED_ATOM = Chem.MolFromSmarts("[!+0]")
+
+
+def _charges(mol: Chem.Mol) -> list[tuple[int, int]]:
+    """The charged atoms, each with its charge."""
+    places = (place for (place,) in mol.GetSubstructMatches(_CHARGED_ATOM))
+    return [(place, mol.GetAtomWithIdx(place).GetFormalCharge()) for place in places]
+
+
+def _other_elements(symbols: Iterable[str]) -> Chem.Mol:
+    """An atom that is none of these elements and no hydrogen."""
+    table = Chem.GetPeriodicTable()
+    numbers = {1, *(table.GetAtomicNumber(symbol) for symbol in symbols)}
+    return Chem.MolFromSmarts("[" + ";".join(f"!#{number}" for number in sorted(numbers)) + "]")
 
 
 def standardise(smiles: Iterable[str], policy: Policy | None = None) -> list[Standardised]:
     """Standardise many SMILES; one result a SMILES, in order."""
     one = Standardiser(policy)
-    return [one(text) for text in smiles]
+    with quiet_rdkit():
+        return [one(text) for text in smiles]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError, UnsupportedTarget
-from molmeta.tasks import Episode, Examples, Inputs, Regression, cat
+from molmeta.tasks import Episode, Examples, Inputs, Regression, Target, cat
 
 State = dict[str, Tensor]
 
@@ -69,6 +69,18 @@ class Learner(nn.Module):
         Those of a row may be shifted, all classes alike, which no probability shows.
         """
         return [self(x, state) for state in states]
+
+    def ranking(self, states: Sequence[State], target: Target) -> Callable[[Inputs], Tensor]:
+        """The function that ranks inputs by many tasks of a target: `[n, len(states)]`.
+
+        What depends on the tasks alone may be computed once, for all inputs to come.
+        """
+
+        def rank(x: Inputs) -> Tensor:
+            scores = target.score(torch.cat(list(self.for_tasks(x, states))))
+            return scores.view(len(states), -1).T
+
+        return rank
 
     def among(self, x: Tensor) -> tuple[Learner, Tensor]:
         """What does the same on these rows alone, and the rows as it reads them.

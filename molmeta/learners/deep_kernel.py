@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, label_scale, scaled
 from molmeta.learners.gaussian_process import GaussianProcess
-from molmeta.learners.kernels import LearnedRBF
+from molmeta.learners.kernels import Kernel, LearnedRBF
 from molmeta.tasks import Episode, Examples, Target
 
 
@@ -31,7 +31,7 @@ class DeepKernel(GaussianProcess):
     alike in training, as in the paper.
     """
 
-    def __init__(self, kernel: nn.Module, noise: float = 0.4) -> None:
+    def __init__(self, kernel: Kernel, noise: float = 0.4) -> None:
         super().__init__(kernel)
         self.log_noise = nn.Parameter(torch.tensor(noise).log())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 
 import torch
@@ -13,6 +13,7 @@ from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.learners.censored import exact_for_bounds
 from molmeta.learners.kernels import (
     FingerprintKernel,
+    Kernel,
     KnownKernel,
     WithLabels,
     fingerprint_kernel,
@@ -52,8 +53,8 @@ class GaussianProcess(Learner):
 
     Parameters
     ----------
-    kernel : nn.Module
-        Two sets of rows to `[n, m]`, with k(a, a) = 1.
+    kernel : Kernel
+        With k(a, a) = 1.
     noise : float
         σ², for labels of variance one.
     real_noise : float
@@ -69,7 +70,7 @@ class GaussianProcess(Learner):
     targets = (Classification, Regression)
     reads_bounds = True
 
-    def __init__(self, kernel: nn.Module, noise: float = 0.4, real_noise: float = 0.2) -> None:
+    def __init__(self, kernel: Kernel, noise: float = 0.4, real_noise: float = 0.2) -> None:
         super().__init__()
         self.kernel = kernel
         self.noise, self.real_noise = noise, real_noise
@@ -102,6 +103,28 @@ class GaussianProcess(Learner):
         return [self._predict(x, k, state) for k, state in zip(known, states, strict=True)]
 
     @torch.no_grad()
+    def ranking(self, states: Sequence[State], target: Target) -> Callable[[Tensor], Tensor]:
+        r"""The means alone, :math:`K_{qs} \alpha`, :math:`\alpha = (K_{ss} + \sigma^2 I)^{-1} y`.
+
+        One kernel between the rows and all supports; what a variance needs is left out.
+        """
+        known = self.kernel.against(torch.cat([state["x"] for state in states]))  # type: ignore[operator]
+        sizes = [len(state["x"]) for state in states]
+        alphas = [(s["inverse"].double() @ s["y"].double()).to(s["y"]) for s in states]
+
+        def rank(x: Tensor) -> Tensor:
+            x = x.flatten(1)
+            expected = self.expected(x, alphas[0].shape[1])
+            parts = zip(known(x).split(sizes, dim=1), alphas, states, strict=True)
+            means = (
+                unscaled_mean(k @ alpha + state["mean"] + expected, state)
+                for k, alpha, state in parts
+            )
+            return torch.stack([target.score(mean) for mean in means], dim=1)
+
+        return rank
+
+    @torch.no_grad()
     def among(self, x: Tensor) -> tuple[Learner, Tensor]:
         """With the kernel among the rows computed once, where it is of reasonable size."""
         if len(x) > LARGEST_KERNEL:
@@ -117,8 +140,8 @@ class GaussianProcess(Learner):
             return f
         explained = (weights * known).sum(dim=1, keepdim=True)
         variance = (1 - explained).clamp(min=0) + self.noise_of(Regression())
-        spread = state["label.spread"]
-        return torch.cat([f * spread + state["label.mean"], (variance * spread**2).log()], dim=1)
+        log_variance = (variance * state["label.spread"] ** 2).log()
+        return torch.cat([unscaled_mean(f, state), log_variance], dim=1)
 
     def noise_of(self, target: Target) -> float | Tensor:
         """σ² of this kind of label."""
@@ -127,6 +150,11 @@ class GaussianProcess(Learner):
     def expected(self, x: Tensor, width: int) -> Tensor:
         """The mean function before any label, `[n, width]` or to be broadcast to it: 0."""
         return x.new_zeros(1)
+
+
+def unscaled_mean(mean: Tensor, state: State) -> Tensor:
+    """A regression's mean in the labels' own unit; the scores of classes as they are."""
+    return mean * state["label.spread"] + state["label.mean"] if "label.mean" in state else mean
 
 
 class PriorMean(GaussianProcess):
@@ -155,9 +183,7 @@ class PriorMean(GaussianProcess):
     class_symmetric = False
     serves_all_targets = True  # what is expected of a value orders the classes, too
 
-    def __init__(
-        self, kernel: nn.Module, prior: slice, weight: float = 0.1, **noise: float
-    ) -> None:
+    def __init__(self, kernel: Kernel, prior: slice, weight: float = 0.1, **noise: float) -> None:
         super().__init__(kernel, **noise)
         self.prior, self.weight = prior, weight
 
@@ -199,7 +225,7 @@ def prior_mean(encoder: nn.Module, target: Target, **options: float) -> Embedded
         )
     if isinstance(target, Classification) and target.n_way > 2:
         raise ConfigError(f"prior_mean tells active from inactive, not {target.n_way} classes")
-    kernel: nn.Module = fingerprint_kernel(columns)
+    kernel: Kernel = fingerprint_kernel(columns)
     if "labels" in columns:
         kernel = WithLabels(kernel, columns["labels"])
     trained = Transfer if list(encoder.parameters()) else Embedded

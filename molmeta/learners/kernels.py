@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError
+from molmeta.learners.count_tables import tables_of
 from molmeta.learners.functional import tanimoto
 from molmeta.learners.head import UnitLength
 from molmeta.molecules import FINGERPRINTS
 
+MANY = 256  # rows, for which compiled code is worth loading
+FEW = 64  # rows, of which a processor keeps what they are to others at hand
 
-class FingerprintKernel(nn.Module):
+
+class Kernel(nn.Module):
+    """How alike the rows of two sets are."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """`[n, d]` and `[m, d]` to `[n, m]`."""
+        raise NotImplementedError
+
+    def against(self, b: Tensor) -> Callable[[Tensor], Tensor]:
+        """The function of `a` for the same rows `b` again and again, without a gradient."""
+        return lambda a: self(a, b)
+
+
+class FingerprintKernel(Kernel):
     r"""Mean of min–max kernels on counts, times how alike the descriptors are.
 
     .. math:: k(a, b) = \frac{1}{F} \sum_f \frac{\sum_j \min(a^f_j, b^f_j)}{\sum_j
@@ -49,12 +66,42 @@ class FingerprintKernel(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """`[n, d]` and `[m, d]` to `[n, m]`."""
         alike = [tanimoto(a[:, part], b[:, part]) for part in self.fingerprints]
-        mean = torch.stack(alike).mean(dim=0)
+        return self._where_near(torch.stack(alike).mean(dim=0), a, b)
+
+    def _where_near(self, alike: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """The mean of the min–max kernels, less where the descriptors are far."""
         if self.descriptors is None:
-            return mean
+            return alike
         squared = torch.cdist(a[:, self.descriptors], b[:, self.descriptors]).square()
         near = torch.exp(-squared / (2 * self.length**2))
-        return mean * (1 - self.weight + self.weight * near)
+        return alike * (1 - self.weight + self.weight * near)
+
+    def _scaled(self, alike: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """`_where_near` in place and without a gradient, a few rows at a time."""
+        if self.descriptors is None:
+            return alike
+        distance = torch.cdist(a[:, self.descriptors], b[:, self.descriptors])
+        for mean, near in zip(alike.split(FEW), distance.split(FEW), strict=True):
+            near.square_().div_(-2 * self.length**2).exp_()
+            mean.mul_(near.mul_(self.weight).add_(1 - self.weight))
+        return alike
+
+    def against(self, b: Tensor) -> Callable[[Tensor], Tensor]:
+        """For many rows in compiled code, where that is to be had: the same, bit for bit."""
+        find = cache(lambda: tables_of(b, self.fingerprints))
+
+        def with_b(a: Tensor) -> Tensor:
+            tables = find() if len(a) >= MANY else None
+            rows = tables.rows(a) if tables and a.dtype == b.dtype else None
+            if tables is None or rows is None:
+                return self(a, b)
+            tiles = [
+                self._scaled(torch.from_numpy(tables.similarity(rows, tile)), a, some)
+                for tile, some in enumerate(b.split(tables.width))
+            ]
+            return tiles[0] if len(tiles) == 1 else torch.cat(tiles, dim=1)
+
+        return with_b
 
 
 def fingerprint_kernel(columns: Mapping[str, slice]) -> FingerprintKernel:
@@ -63,7 +110,7 @@ def fingerprint_kernel(columns: Mapping[str, slice]) -> FingerprintKernel:
     return FingerprintKernel(counts, columns.get("descriptors"))
 
 
-class CosineKernel(nn.Module):
+class CosineKernel(Kernel):
     r"""Cosine of two vectors: :math:`a \cdot b / (\lVert a \rVert \lVert b \rVert)`.
 
     A vector of zeros, such as that of a molecule without a known label, is like nothing.
@@ -84,18 +131,17 @@ class CosineKernel(nn.Module):
         return next(unit) @ next(unit).T
 
 
-class SumOfKernels(nn.Module):
+class SumOfKernels(Kernel):
     """Kernels, each with its weight: what is like in one of several ways is like.
 
     Parameters
     ----------
-    kernels : sequence of nn.Module
-        Two sets of rows to `[n, m]`.
+    kernels : sequence of Kernel
     weights : sequence of float
         Of sum one, so that k(a, a) = 1.
     """
 
-    def __init__(self, kernels: Sequence[nn.Module], weights: Sequence[float]) -> None:
+    def __init__(self, kernels: Sequence[Kernel], weights: Sequence[float]) -> None:
         super().__init__()
         self.kernels, self.weights = nn.ModuleList(kernels), list(weights)
 
@@ -104,8 +150,18 @@ class SumOfKernels(nn.Module):
         parts = zip(self.kernels, self.weights, strict=True)
         return torch.stack([weight * kernel(a, b) for kernel, weight in parts]).sum(dim=0)
 
+    def against(self, b: Tensor) -> Callable[[Tensor], Tensor]:
+        """Each with its own way."""
+        parts = [kernel.against(b) for kernel in self.kernels]  # type: ignore[operator]
 
-def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None) -> nn.Module:
+        def with_b(a: Tensor) -> Tensor:
+            known = zip(parts, self.weights, strict=True)
+            return torch.stack([weight * part(a) for part, weight in known]).sum(dim=0)
+
+        return with_b
+
+
+def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None) -> Kernel:
     """The kernel for rows with these columns: of fingerprints, of a `vector`, of `labels`.
 
     Parameters
@@ -121,7 +177,7 @@ def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None)
     kernels = {
         name: CosineKernel(columns[name]) for name in ("vector", "labels") if name in columns
     }
-    known: dict[str, nn.Module] = dict(kernels)
+    known: dict[str, Kernel] = dict(kernels)
     if set(columns) & set(FINGERPRINTS):
         known["fingerprints"] = fingerprint_kernel(columns)
     given = dict.fromkeys(known, 1.0) if weights is None else dict(weights)
@@ -136,7 +192,7 @@ def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None)
     return SumOfKernels(list(known.values()), [given[name] / total for name in known])
 
 
-class KnownKernel(nn.Module):
+class KnownKernel(Kernel):
     """A kernel that was computed before, among some rows that are now known by their number.
 
     Parameters
@@ -154,7 +210,7 @@ class KnownKernel(nn.Module):
         return self.known[a[:, 0].long()[:, None], b[:, 0].long()]
 
 
-class LearnedRBF(nn.Module):
+class LearnedRBF(Kernel):
     r"""A Gaussian kernel of a learned length on vectors of length one.
 
     .. math:: k(a, b) = e^{-\lVert a' - b' \rVert^2 / 2\ell^2}, \qquad a' = \frac{a - \bar a}
@@ -177,14 +233,14 @@ class LearnedRBF(nn.Module):
         return torch.exp(-squared / (2 * (2 * self.log_length).exp()))
 
 
-class WithLabels(nn.Module):
+class WithLabels(Kernel):
     r"""Half of it another kernel, half how alike two molecules are in known labels.
 
     .. math:: k(a, b) = \tfrac12 k'(a, b) + \tfrac12 e^{-\lVert l_a - l_b \rVert^2 / 2\ell^2}
 
     Parameters
     ----------
-    kernel : nn.Module
+    kernel : Kernel
         k′.
     labels : slice
         Where the labels l stand in a row.
@@ -197,11 +253,19 @@ class WithLabels(nn.Module):
 
     length = 2.0
 
-    def __init__(self, kernel: nn.Module, labels: slice) -> None:
+    def __init__(self, kernel: Kernel, labels: slice) -> None:
         super().__init__()
         self.kernel, self.labels = kernel, labels
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """`[n, d]` and `[m, d]` to `[n, m]`."""
+        return self._with_labels(self.kernel(a, b), a, b)
+
+    def _with_labels(self, alike: Tensor, a: Tensor, b: Tensor) -> Tensor:
         squared = torch.cdist(a[:, self.labels], b[:, self.labels]).square()
-        return (self.kernel(a, b) + torch.exp(-squared / (2 * self.length**2))) / 2
+        return (alike + torch.exp(-squared / (2 * self.length**2))) / 2
+
+    def against(self, b: Tensor) -> Callable[[Tensor], Tensor]:
+        """The other kernel in its own way."""
+        known = self.kernel.against(b)
+        return lambda a: self._with_labels(known(a), a, b)

@@ -1,6 +1,7 @@
 from .base import CHUNK as CHUNK
 from .base import AdaptedAssay as AdaptedAssay
 from .base import BaseModel as BaseModel
+from .base import Panel as Panel
 from .base import check_together as check_together
 from .base import encode_all as encode_all
 from .base import score_assays as score_assays

@@ -38,6 +38,11 @@ class BaseModel:
     experiment: Experiment
     sha256: str
 
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The feature blocks that its encoder reads, where there is one that tells."""
+        return tuple(getattr(getattr(self.learner, "encoder", None), "blocks", ()))
+
     def readable(self, assay: Assay) -> Assay:
         """The assay as the learner reads it: bounds as values, where it knows no better."""
         bounded = assay.censor is not None and not self.learner.reads_bounds
@@ -134,36 +139,53 @@ def check_together(assays: Sequence[AdaptedAssay]) -> None:
         )
 
 
-def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.ndarray:
-    """Scores `[n, assays]`; each molecule is encoded once.
+class Panel:
+    """Assays that molecules are scored by together; what they need alone is computed once.
+
+    Parameters
+    ----------
+    assays : sequence of AdaptedAssay
 
     Raises
     ------
     MolmetaError
         The assays are not of one base model.
     """
-    check_together(assays)
-    base = assays[0].base
-    molecules = molecules.alone_if_few()
-    out = np.zeros((len(molecules), len(assays)))
-    with torch.no_grad():
-        for start in range(0, len(molecules), CHUNK):
-            rows = slice(start, min(start + CHUNK, len(molecules)))
-            head, x = encode_once(base.learner, molecules[rows])
-            for first in range(0, len(assays), HEADS):
-                some = assays[first : first + HEADS]
-                outputs = head.for_tasks(x, [assay.state for assay in some])
-                scores = some[0].target.score(torch.cat(list(outputs)))
-                columns = slice(first, first + len(some))
-                out[rows, columns] = scores.view(len(some), -1).T.double().cpu().numpy()
-    return out
+
+    def __init__(self, assays: Sequence[AdaptedAssay]) -> None:
+        check_together(assays)
+        self.assays, head, target = assays, assays[0].base.learner, assays[0].target
+        self.blocks = assays[0].base.blocks
+        self._encoder: nn.Module | None = None
+        if isinstance(head, Embedded):
+            self._encoder, head = head.encoder, head.learner
+        some = [assays[first : first + HEADS] for first in range(0, len(assays), HEADS)]
+        self._ranking = [head.ranking([assay.state for assay in part], target) for part in some]
+
+    def score(self, molecules: Molecules) -> np.ndarray:
+        """Scores `[n, assays]`; each molecule is encoded once."""
+        molecules = molecules.alone_if_few()
+        out = np.zeros((len(molecules), len(self.assays)))
+        with torch.no_grad():
+            for start in range(0, len(molecules), CHUNK):
+                rows = slice(start, min(start + CHUNK, len(molecules)))
+                x = self._encoded(molecules[rows])
+                scores = [rank(x) for rank in self._ranking]
+                out[rows] = torch.cat(scores, dim=1).double().cpu().numpy()
+        return out
+
+    def _encoded(self, x: Molecules) -> Molecules | Tensor:
+        """What is ranked; the blocks that the encoder reads are computed in one pass."""
+        if self._encoder is None:
+            return x
+        if self.blocks:
+            x.compute(*self.blocks)
+        return self._encoder(x)
 
 
-def encode_once(learner: Learner, x: Molecules) -> tuple[Learner, Molecules | Tensor]:
-    """The part of a learner that depends on the task, and what it reads of some molecules."""
-    if isinstance(learner, Embedded):
-        return learner.learner, learner.encoder(x)
-    return learner, x
+def score_assays(assays: Sequence[AdaptedAssay], molecules: Molecules) -> np.ndarray:
+    """Scores `[n, assays]` of a `Panel`."""
+    return Panel(assays).score(molecules)
 
 
 def encode_all(encoder: nn.Module, molecules: Molecules) -> Tensor:

@@ -5,6 +5,7 @@ from .blocks import BOND_CODES as BOND_CODES
 from .blocks import BOND_SIZES as BOND_SIZES
 from .blocks import FINGERPRINT_WIDTH as FINGERPRINT_WIDTH
 from .blocks import FINGERPRINTS as FINGERPRINTS
+from .blocks import Block as Block
 from .blocks import Counts as Counts
 from .blocks import Dense as Dense
 from .blocks import FeatureGraphs as FeatureGraphs
@@ -23,6 +24,8 @@ from .identity import read_mol as read_mol
 from .identity import scaffold as scaffold
 from .identity import scaffolds as scaffolds
 from .molecules import Molecules as Molecules
+from .prepared import BLOCKS as BLOCKS
 from .prepared import Prepared as Prepared
+from .prepared import made_by as made_by
 from .ragged import ragged_rows as ragged_rows
 from .ragged import row_offsets as row_offsets

@@ -85,8 +85,12 @@ class Counts:
     def dense(self) -> np.ndarray:
         """`[n, width]` float32."""
         out = np.zeros((len(self), self.width), dtype=np.float32)
-        out[np.repeat(np.arange(len(self)), np.diff(self.offsets)), self.columns] = self.counts
+        self.write_into(out)
         return out
+
+    def write_into(self, rows: np.ndarray) -> None:
+        """Write the counts into `rows [n, width]`, which stand at zero."""
+        rows[np.repeat(np.arange(len(self)), np.diff(self.offsets)), self.columns] = self.counts
 
     @classmethod
     def concatenate(cls, parts: Sequence[Counts]) -> Counts:

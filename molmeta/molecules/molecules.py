@@ -8,7 +8,7 @@ registry has under that name; of many molecules it is kept on disk (`Molecules.k
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,9 @@ from rdkit import Chem
 from torch import Tensor
 from tqdm import tqdm
 
-from molmeta import registry
 from molmeta.errors import MolmetaError
 from molmeta.molecules.blocks import Block, Graphs
+from molmeta.molecules.describing import featurize, featurize_smiles, read_mols
 from molmeta.molecules.environments import Environments, distinct_environments
 from molmeta.molecules.prepared import BLOCKS, Prepared
 
@@ -32,13 +32,27 @@ FEW = 10  # a view that is smaller than its store by more than this factor has f
 
 
 class _Store:
-    """SMILES and the blocks computed from them so far."""
+    """Molecules and the blocks computed from them so far; SMILES are written when asked for."""
 
-    def __init__(self, smiles: list[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
-        self.smiles, self.parsed = smiles, parsed
+    def __init__(
+        self, count: int, smiles: list[str] | None = None, parsed: Sequence[Chem.Mol] | None = None
+    ) -> None:
+        self._count, self._smiles, self.parsed = count, smiles, parsed
         self.blocks: dict[str, Block] = {}
         self.environments: dict[tuple[str, int, bool], Environments] = {}
         self.prepared: Prepared | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def smiles(self) -> list[str]:
+        """All SMILES."""
+        if self._smiles is None:
+            if self.parsed is None:
+                raise MolmetaError("of these molecules blocks were kept, but no SMILES")
+            self._smiles = [Chem.MolToSmiles(mol) for mol in self.parsed]
+        return self._smiles
 
     def __getstate__(self) -> dict[str, Any]:
         """For another process, which opens again what is kept on disk."""
@@ -49,7 +63,8 @@ class _Store:
             if not kept or type(block) not in BLOCKS.values()
         }
         found = {} if kept else self.environments
-        return {**vars(self), "parsed": None, "blocks": blocks, "environments": found}
+        alone = {"_smiles": self.smiles, "parsed": None, "blocks": blocks, "environments": found}
+        return {**vars(self), **alone}
 
     def compute(self, names: Sequence[str], workers: int) -> None:
         """Open or compute the missing blocks, in one pass over the molecules, parsed once."""
@@ -70,50 +85,24 @@ class _Store:
 
     def _featurized(self, names: list[str], workers: int) -> Iterator[dict[str, Any]]:
         """Chunk by chunk, so that no more than one is in the form that RDKit gives."""
-        if len(self.smiles) <= CHUNK:
-            yield featurize(self.smiles, names, self.parsed)
+        if len(self) <= CHUNK:
+            yield featurize(self.parsed or read_mols(self.smiles), names)
             return
-        starts = range(0, len(self.smiles), CHUNK)
-        bar = tqdm(total=len(self.smiles), unit=" molecules", delay=2, disable=None)
+        starts = range(0, len(self), CHUNK)
+        bar = tqdm(total=len(self), unit=" molecules", delay=2, disable=None)
         if workers == 1:
             for start in starts:
                 rows = slice(start, start + CHUNK)
-                yield featurize(self.smiles[rows], names, self.parsed and self.parsed[rows])
+                mols = self.parsed[rows] if self.parsed else read_mols(self.smiles[rows])
+                yield featurize(mols, names)
                 bar.update(CHUNK)
         else:
             chunks = [self.smiles[start : start + CHUNK] for start in starts]
             with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-                for part in pool.map(featurize, chunks, [names] * len(chunks)):
+                for part in pool.map(featurize_smiles, chunks, [names] * len(chunks)):
                     yield part
                     bar.update(CHUNK)
         bar.close()
-
-
-def featurize(
-    smiles: Sequence[str], names: Sequence[str], parsed: Sequence[Chem.Mol] | None = None
-) -> dict[str, Any]:
-    """The named blocks of some molecules; each SMILES is parsed once, or was `parsed` already.
-
-    Raises
-    ------
-    MolmetaError
-        RDKit cannot read a SMILES.
-    """
-    featurizers = [registry.lookup("featurizer", name)() for name in names]
-    rows: list[list[Any]] = [[] for _ in names]
-    for i, text in enumerate(smiles):
-        mol = Chem.MolFromSmiles(text) if parsed is None else parsed[i]
-        if mol is None:
-            raise MolmetaError(
-                f"RDKit cannot read the SMILES {text!r}; standardise the list first, "
-                "which reports every such row"
-            )
-        for collected, featurizer in zip(rows, featurizers, strict=True):
-            collected.append(featurizer.row(mol))
-    return {
-        name: featurizer.collect(collected)
-        for name, collected, featurizer in zip(names, rows, featurizers, strict=True)
-    }
 
 
 class Molecules:
@@ -121,8 +110,9 @@ class Molecules:
 
     Parameters
     ----------
-    smiles : sequence of str
-        SMILES as they shall be featurised (see `molmeta.featurizers.standardise`).
+    smiles : sequence of str, optional
+        SMILES as they shall be featurised (see `molmeta.featurizers.standardise`); those of
+        `parsed`, if only these are given.
     parsed : sequence of Mol, optional
         The same, where RDKit has read them already.
 
@@ -133,10 +123,22 @@ class Molecules:
     (2, ['CC(=O)O', 'CCO'])
     """
 
-    def __init__(self, smiles: Sequence[str], parsed: Sequence[Chem.Mol] | None = None) -> None:
-        self._store = _Store(list(smiles), parsed)
-        self.index = np.arange(len(self._store.smiles), dtype=np.int64)
+    def __init__(
+        self, smiles: Sequence[str] | None = None, parsed: Sequence[Chem.Mol] | None = None
+    ) -> None:
+        if smiles is None and parsed is None:
+            raise MolmetaError("molecules are SMILES, or what RDKit has read of them; give one")
+        texts = None if smiles is None else list(smiles)
+        self._store = _Store(len(parsed if texts is None else texts), texts, parsed)  # type: ignore[arg-type]
+        self.index = np.arange(len(self._store), dtype=np.int64)
         self.memo: dict[Any, Any] = {}
+
+    @classmethod
+    def of_blocks(cls, blocks: Mapping[str, Block], count: int) -> Molecules:
+        """So many molecules of which there are these blocks and nothing else."""
+        store = _Store(count)
+        store.blocks.update(blocks)
+        return cls._view(store, np.arange(count, dtype=np.int64))
 
     @classmethod
     def _view(cls, store: _Store, index: np.ndarray) -> Molecules:
@@ -156,7 +158,7 @@ class Molecules:
         return self._view(self._store, np.atleast_1d(self.index[index]))
 
     def __repr__(self) -> str:
-        return f"Molecules({len(self)} of {len(self._store.smiles)}; blocks {self.computed})"
+        return f"Molecules({len(self)} of {len(self._store)}; blocks {self.computed})"
 
     @property
     def smiles(self) -> list[str]:
@@ -201,14 +203,14 @@ class Molecules:
 
         So that 32 molecules of a large table do not wait for the blocks of all.
         """
-        few = FEW * len(self) < len(self._store.smiles) and not self._store.blocks
+        few = FEW * len(self) < len(self._store) and not self._store.blocks
         return self.apart() if few else self
 
     @staticmethod
     def stores(views: Sequence[Molecules]) -> list[Molecules]:
         """Each store behind some views, once and whole."""
         stores = {id(view._store): view._store for view in views}.values()
-        return [Molecules._view(one, np.arange(len(one.smiles))) for one in stores]
+        return [Molecules._view(one, np.arange(len(one))) for one in stores]
 
     def environments(self, radius: int, typed: bool = False, block: str = "graph") -> Environments:
         """The distinct atom environments of the whole *store*, in a block of graphs, found once."""

@@ -86,13 +86,13 @@ class Prepared:
         keep_arrays(folder, {"codes": found.codes, "atoms": found.atoms, **rounds}, {})
 
     def _of(self, name: str, what: str = "") -> Path | None:
-        made_by = _made_by(name)
-        parts = [part for part in (name, what, made_by) if part]
-        return self.folder / "-".join(parts) if made_by else None
+        code = made_by(name)
+        parts = [part for part in (name, what, code) if part]
+        return self.folder / "-".join(parts) if code else None
 
 
 @cache
-def _made_by(name: str) -> str | None:
+def made_by(name: str) -> str | None:
     """Checksum of all that a block depends on but the molecules; None where it cannot be told."""
     try:
         source = Path(inspect.getfile(registry.lookup("featurizer", name)))

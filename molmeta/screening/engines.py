@@ -46,7 +46,7 @@ def engine(name: str) -> Engine:
 
 def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
     """In this process, piece by piece, on one thread: as workers do."""
-    scorer = Scorer(job.assays, job.library.kind)
+    scorer = Scorer(job.assays, job.library.kind, job.features)
     for piece in pieces:
         with one_thread():
             told = scorer.score(piece.rows)
@@ -55,7 +55,7 @@ def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done
 
 def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
     """In `workers` processes with one thread each, every one watched by a thread of this one."""
-    save_assays(job.assays, folder)
+    save_assays(job, folder)
     of_thread, every = threading.local(), []
 
     def start() -> None:

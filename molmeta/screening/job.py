@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from molmeta.files import file_sha256
+from molmeta.files import file_sha256, write_atomic
 from molmeta.models import (
     CHUNK,
     AdaptedAssay,
@@ -24,6 +25,7 @@ from molmeta.screening.scorer import added_columns
 from molmeta.screening.supervisor import STALL
 from molmeta.tasks import target_to_dict
 
+FEATURES = "features-path"
 SHARD = 8 * CHUNK  # rows that are scored and kept together
 
 
@@ -37,11 +39,14 @@ class Job:
     library : Library
     stall : float
         Seconds after which a worker that does not answer is taken for stalled.
+    features : Path, optional
+        A folder where features are kept; on which the output does not depend.
     """
 
     assays: Sequence[AdaptedAssay]
     library: Library
     stall: float = STALL
+    features: Path | None = None
 
     @property
     def columns(self) -> list[str]:
@@ -78,13 +83,21 @@ class Job:
         return json.loads(json.dumps(identity))
 
 
-def save_assays(assays: Sequence[AdaptedAssay], folder: Path) -> None:
-    """The model and the assays as files, for other processes."""
-    base = assays[0].base
+def save_assays(job: Job, folder: Path) -> None:
+    """The model, the assays and where features are kept as files, for other processes."""
+    base = job.assays[0].base
     save_pretrained(base.learner, base.experiment, folder / "model")
     saved = from_pretrained(folder / "model")  # its checksum is another, if it was of 16 bits
-    for number, assay in enumerate(assays):
+    for number, assay in enumerate(job.assays):
         save_assay(replace(assay, base=saved), folder / f"assay-{number:05d}.safetensors")
+    kept = b"" if job.features is None else os.fsencode(job.features.resolve())
+    write_atomic(folder / FEATURES, kept)
+
+
+def load_features(folder: Path) -> Path | None:
+    """Where features are kept, as `save_assays` wrote it."""
+    kept = (folder / FEATURES).read_bytes()
+    return Path(os.fsdecode(kept)) if kept else None
 
 
 def load_assays(folder: Path, device: str = "cpu") -> list[AdaptedAssay]:

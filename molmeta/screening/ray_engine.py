@@ -76,7 +76,7 @@ def on_ray(
 def _run(
     ray: Any, job: Job, folder: Path, pieces: Pieces, workers: int
 ) -> Iterator[tuple[int, list[Told]]]:
-    save_assays(job.assays, folder)
+    save_assays(job, folder)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     pieces.library.path = pieces.library.path.resolve()  # other processes stand in other folders
     workers = max(1, min(workers, int(ray.cluster_resources().get("CPU", 1))))

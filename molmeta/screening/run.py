@@ -6,7 +6,9 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,17 @@ from tqdm import tqdm
 
 from molmeta.errors import ConfigError, DataError
 from molmeta.files import check_output, locked, remove_leftovers
-from molmeta.models import AdaptedAssay, check_together
+from molmeta.models import CHUNK, AdaptedAssay, check_together
 from molmeta.registry import nearest
 from molmeta.screening.assembly import Assembly, Extras
 from molmeta.screening.engines import Engine, engine
+from molmeta.screening.features import FeatureStore
 from molmeta.screening.finished import finished
 from molmeta.screening.job import SHARD, Job
 from molmeta.screening.libraries import open_library
 from molmeta.screening.output import check_format
 from molmeta.screening.pieces import Pieces
+from molmeta.screening.reading import Ask
 from molmeta.screening.shards import Shards
 from molmeta.screening.summary import Summary
 from molmeta.screening.supervisor import STALL
@@ -39,6 +43,7 @@ def screen(
     extras: Extras | None = None,
     overwrite: bool = False,
     stall: float = STALL,
+    features: str | Path | None = None,
     progress: bool | None = None,
 ) -> Summary:
     """Score every row of a library.
@@ -71,6 +76,9 @@ def screen(
         unfinished run of another kind left.
     stall : float
         Seconds after which a process that does not answer for 1,024 rows is taken for stalled.
+    features : path, optional
+        A folder where the features of rows are kept (`FeatureStore`): what is there is not computed
+        again, what is not is added. The output is the same with it and without.
 
     Raises
     ------
@@ -83,7 +91,8 @@ def screen(
     """
     assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
     output, extras = Path(output), extras or Extras()
-    job = Job(assays, open_library(library, smiles_column), stall)
+    kept = None if features is None else Path(features)
+    job = Job(assays, open_library(library, smiles_column), stall, kept)
     _check(job, output, extras, workers)
     run_engine, assembly = engine(engine_name), Assembly(job, extras)
     places = [output] if extras.hits_path is None else [output, extras.hits_path]
@@ -95,8 +104,9 @@ def screen(
             if summary is None:
                 assembly.check_labels()
                 _begin(job, shards, identity, places, overwrite=overwrite)
+                told = _about_features(job)
                 _score(job, run_engine, shards, workers, progress)
-                summary = assembly.write(shards, output, this)
+                summary = replace(assembly.write(shards, output, this), features=told)
             shards.remove()
             shards.done_note.unlink(missing_ok=True)
     except OSError as error:
@@ -153,6 +163,14 @@ def _score(
             except DataError as error:  # the library, as nothing else is read here
                 shards.note_failure(str(error))
                 raise
+
+
+def _about_features(job: Job) -> str:
+    """What becomes of features that are to be kept, told by the first rows."""
+    if job.features is None:
+        return ""
+    store = FeatureStore.of(job.features, job.assays[0].base, job.library.kind)
+    return store.told([Ask.of(row) for row in islice(job.library.rows(), CHUNK)])
 
 
 def _check(job: Job, output: Path, extras: Extras, workers: int) -> None:

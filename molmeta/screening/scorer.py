@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from rdkit import Chem
 
 from molmeta.errors import MolmetaError
-from molmeta.featurizers import Standardised
-from molmeta.models import CHUNK, AdaptedAssay, score_assays
+from molmeta.featurizers import Standardised, quiet_rdkit
+from molmeta.models import CHUNK, AdaptedAssay, Panel
 from molmeta.molecules import Molecules
+from molmeta.screening.features import Described, FeatureStore
 from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask, MoleculeReader
 
@@ -47,11 +49,17 @@ class Scorer:
         Of one model.
     kind : {"smiles", "molblock"}
         What the rows are.
+    features : Path, optional
+        A folder of a `FeatureStore`, where what is there is not computed again.
     """
 
-    def __init__(self, assays: Sequence[AdaptedAssay], kind: Kind = "smiles") -> None:
-        self.assays, self.kind = assays, kind
-        self.read = MoleculeReader(assays[0].base.experiment.model.policy, kind)
+    def __init__(
+        self, assays: Sequence[AdaptedAssay], kind: Kind = "smiles", features: Path | None = None
+    ) -> None:
+        base = assays[0].base
+        self.assays, self.kind, self.panel = assays, kind, Panel(assays)
+        self.read = MoleculeReader(base.experiment.model.policy, kind)
+        self.features = FeatureStore.of(features, base, kind) if features else None
 
     def score(self, rows: Sequence[Ask]) -> list[Told]:
         """The added columns of each row; chunks begin at every 1,024th."""
@@ -64,41 +72,66 @@ class Scorer:
         return [*smiles, *[""] * len(self.assays), status, reason]
 
     def _chunk(self, rows: Sequence[Ask]) -> list[Told]:
-        out: list[Told] = []
-        usable: list[int] = []
-        mols: list[Chem.Mol] = []
-        for row in rows:
-            found = self.read(row)
-            if isinstance(found, Standardised):
-                out.append(self.failed(row, found.status, found.reason))
-            else:
-                usable.append(len(out))
-                mols.append(found)
-                out.append([])
-        smiles = [Chem.MolToSmiles(mol) for mol in mols]
-        scores, failures = self._scores(smiles, mols)
-        for place, text, values, reason in zip(usable, smiles, scores, failures, strict=True):
-            if reason or not np.isfinite(values).all():
-                why = reason or "a score is not finite"
-                out[place] = self.failed(rows[place], "failed", why)
-            else:
-                shown = [text] if self.kind == "molblock" else []
-                out[place] = [*shown, *map(DIGITS.format, values), "ok", ""]
-        return out
+        known = self.features and self.features.read(rows)
+        if known:
+            try:
+                scores = self.panel.score(known.molecules)
+                return self._told(rows, known, scores, [""] * len(scores))
+            except torch.OutOfMemoryError:
+                raise
+            except (MolmetaError, RuntimeError, ValueError):
+                pass  # of one molecule perhaps, which is found as it is read
+        mols, found = self._described(rows)
+        scores, failures = self._scores(mols, found.molecules)
+        if self.features and not any(failures):
+            self.features.keep(rows, found)
+        return self._told(rows, found, scores, failures)
 
-    def _scores(self, smiles: list[str], mols: list[Chem.Mol]) -> tuple[np.ndarray, list[str]]:
+    def _described(self, rows: Sequence[Ask]) -> tuple[list[Chem.Mol], Described]:
+        """Read the molecules of some rows."""
+        mols: dict[int, Chem.Mol] = {}
+        others: dict[int, tuple[str, str]] = {}
+        with quiet_rdkit():
+            for place, row in enumerate(rows):
+                read = self.read(row)
+                if isinstance(read, Standardised):
+                    others[place] = read.status, read.reason
+                else:
+                    mols[place] = read
+        every = list(mols.values())
+        shown = [Chem.MolToSmiles(mol) for mol in every] if self.kind == "molblock" else []
+        return every, Described(list(mols), Molecules(parsed=every), shown, others)
+
+    def _told(
+        self, rows: Sequence[Ask], found: Described, scores: np.ndarray, failures: Sequence[str]
+    ) -> list[Told]:
+        """The added columns of each row."""
+        told = {place: self.failed(rows[place], *why) for place, why in found.others.items()}
+        shown = found.smiles or [None] * len(found.places)
+        for place, text, values, failure in zip(found.places, shown, scores, failures, strict=True):
+            why = failure or ("" if np.isfinite(values).all() else "a score is not finite")
+            smiles = [] if text is None else [text]
+            told[place] = (
+                self.failed(rows[place], "failed", why)
+                if why
+                else [*smiles, *map(DIGITS.format, values.tolist()), "ok", ""]
+            )
+        return [told[place] for place in range(len(rows))]
+
+    def _scores(
+        self, mols: list[Chem.Mol], molecules: Molecules | None = None
+    ) -> tuple[np.ndarray, list[str]]:
         """Scores `[n, assays]`, and for each molecule why it has none ("" where it has)."""
-        if not smiles:
+        if not mols:
             return np.empty((0, len(self.assays))), []
         try:
-            return score_assays(self.assays, Molecules(smiles, mols)), [""] * len(smiles)
+            return self.panel.score(molecules or Molecules(parsed=mols)), [""] * len(mols)
         except torch.OutOfMemoryError:
             raise
         except (MolmetaError, RuntimeError, ValueError) as error:
-            if len(smiles) == 1:
+            if len(mols) == 1:
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 return np.full((1, len(self.assays)), np.nan), [reason]
-        half = len(smiles) // 2  # find the molecule that cannot be described, keep the rest
-        left = self._scores(smiles[:half], mols[:half])
-        right = self._scores(smiles[half:], mols[half:])
+        half = len(mols) // 2  # find the molecule that cannot be described, keep the rest
+        left, right = self._scores(mols[:half]), self._scores(mols[half:])
         return np.concatenate([left[0], right[0]]), left[1] + right[1]

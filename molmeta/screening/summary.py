@@ -16,6 +16,8 @@ class Summary:
         Number of rows of each status.
     enrichment : list of str
         A line for each score, where the library has labels.
+    features : str
+        What became of features that were to be kept.
     before : bool
         An earlier run of the same had written everything, and was ended as it put away its parts.
     """
@@ -23,6 +25,7 @@ class Summary:
     rows: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     enrichment: list[str] = field(default_factory=list)
+    features: str = ""
     before: bool = False
 
     def add(self, status: str) -> None:
@@ -34,4 +37,5 @@ class Summary:
         bad = {status: n for status, n in self.statuses.items() if status != "ok"}
         listed = ", ".join(f"{n} {status}" for status, n in sorted(bad.items()))
         scored = self.statuses.get("ok", 0)
-        return f"{self.rows} rows, {scored} scored" + (f" ({listed})" if listed else "")
+        told = f"; {self.features}" if self.features else ""
+        return f"{self.rows} rows, {scored} scored" + (f" ({listed})" if listed else "") + told

@@ -26,12 +26,13 @@ def main() -> None:
     os.dup2(2, 1)
     import torch
 
-    from molmeta.screening.job import load_assays
+    from molmeta.screening.job import load_assays, load_features
     from molmeta.screening.reading import Ask
     from molmeta.screening.scorer import Scorer
 
     torch.set_num_threads(1)
-    scorer = Scorer(load_assays(Path(folder), device), kind)  # type: ignore[arg-type]
+    assays, features = load_assays(Path(folder), device), load_features(Path(folder))
+    scorer = Scorer(assays, kind, features)  # type: ignore[arg-type]
     send(answers, "ready")
     while (rows := receive(sys.stdin.buffer)) is not None:
         send(answers, scorer.score([Ask(*row) for row in rows]))
