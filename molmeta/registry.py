@@ -49,6 +49,8 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "nguyen2020_anil": "molmeta.learners.released_maml:anil",
         "prior_mean": "molmeta.learners.gaussian_process:prior_mean",
         "gaussian_process": "molmeta.learners.gaussian_process:gaussian_process",
+        "learned_kernel": "molmeta.learners.learned_kernel:learned_kernel",
+        "similarity_network": "molmeta.learners.similarity_network:similarity_network",
         "deep_kernel": "molmeta.learners.deep_kernel:deep_kernel",
         "linear_probe": "molmeta.baselines.fine_tuning:linear_probe",
         "quadratic_probe": "molmeta.learners.quadratic_probe:quadratic_probe",

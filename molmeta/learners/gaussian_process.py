@@ -83,7 +83,7 @@ class GaussianProcess(Learner):
         y = y - self.expected(x, y.shape[1])
         mean = y.mean(dim=0)
         y, among = y - mean, self.kernel(x, x)
-        noise = self.noise_of(support.target) * torch.ones(len(x)).to(x)
+        noise = self.noise_of(support.target, len(x)) * torch.ones(len(x)).to(x)
         if support.censored:
             y, noise = exact_for_bounds(among, y, noise, support.censor)  # type: ignore[arg-type]
         among = among + torch.diag(noise)
@@ -116,12 +116,13 @@ class GaussianProcess(Learner):
         if "label.mean" not in state:
             return f
         explained = (weights * known).sum(dim=1, keepdim=True)
-        variance = (1 - explained).clamp(min=0) + self.noise_of(Regression())
+        noise = self.noise_of(Regression(), len(state["x"]))
+        variance = (1 - explained).clamp(min=0) + noise
         spread = state["label.spread"]
         return torch.cat([f * spread + state["label.mean"], (variance * spread**2).log()], dim=1)
 
-    def noise_of(self, target: Target) -> float | Tensor:
-        """σ² of this kind of label."""
+    def noise_of(self, target: Target, n: int) -> float | Tensor:
+        """σ² of this kind of label, in a support of `n`."""
         return self.real_noise if isinstance(target, Regression) else self.noise
 
     def expected(self, x: Tensor, width: int) -> Tensor:
@@ -184,8 +185,15 @@ class Transfer(Embedded):
         return MultiTask(self, network, names, prior)  # type: ignore[arg-type]
 
 
-def prior_mean(encoder: nn.Module, target: Target, **options: float) -> Embedded:
+def prior_mean(
+    encoder: nn.Module,
+    target: Target,
+    weights: Mapping[str, float] | None = None,
+    **options: float,
+) -> Embedded:
     """`PriorMean` on an encoder with a prior; one that has weights is trained by `MultiTask`.
+
+    `weights` are those of `kernel_of`, where the encoder has a `vector` beside its fingerprints.
 
     Raises
     ------
@@ -199,9 +207,10 @@ def prior_mean(encoder: nn.Module, target: Target, **options: float) -> Embedded
         )
     if isinstance(target, Classification) and target.n_way > 2:
         raise ConfigError(f"prior_mean tells active from inactive, not {target.n_way} classes")
-    kernel: nn.Module = fingerprint_kernel(columns)
     if "labels" in columns:
-        kernel = WithLabels(kernel, columns["labels"])
+        kernel: nn.Module = WithLabels(fingerprint_kernel(columns), columns["labels"])
+    else:
+        kernel = kernel_of(columns, weights)
     trained = Transfer if list(encoder.parameters()) else Embedded
     return trained(encoder, PriorMean(kernel, columns["prior"], **options))
 
