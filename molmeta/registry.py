@@ -19,6 +19,7 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
         "features_with_prior": "molmeta.encoders.features_with_prior:FeaturesWithPrior",
         "train_assay_labels": "molmeta.encoders.train_assay_labels:TrainAssayLabels",
         "features_with_labels": "molmeta.encoders.train_assay_labels:FeaturesWithLabels",
+        "taught": "molmeta.encoders.taught:Taught",
         "whitened": "molmeta.encoders.whitened:Whitened",
         "stacked": "molmeta.encoders.stacked:Stacked",
         "joined": "molmeta.encoders.joined:Joined",

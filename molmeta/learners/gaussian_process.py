@@ -189,11 +189,13 @@ def prior_mean(
     encoder: nn.Module,
     target: Target,
     weights: Mapping[str, float] | None = None,
+    length: float | None = None,
     **options: float,
 ) -> Embedded:
     """`PriorMean` on an encoder with a prior; one that has weights is trained by `MultiTask`.
 
-    `weights` are those of `kernel_of`, where the encoder has a `vector` beside its fingerprints.
+    `weights` and `length` are those of `kernel_of`, where the encoder has a `vector` beside its
+    fingerprints.
 
     Raises
     ------
@@ -210,7 +212,7 @@ def prior_mean(
     if "labels" in columns:
         kernel: nn.Module = WithLabels(fingerprint_kernel(columns), columns["labels"])
     else:
-        kernel = kernel_of(columns, weights)
+        kernel = kernel_of(columns, weights, length)
     trained = Transfer if list(encoder.parameters()) else Embedded
     return trained(encoder, PriorMean(kernel, columns["prior"], **options))
 
@@ -219,13 +221,15 @@ def gaussian_process(
     encoder: nn.Module,
     target: Target,
     weights: Mapping[str, float] | None = None,
+    length: float | None = None,
     **options: float,
 ) -> Embedded:
     """`GaussianProcess` with the kernel that an encoder's columns ask for (`kernel_of`).
 
     On the blocks of the encoder `features`, on a network's vectors (`whitened`), on known labels,
-    or on several of these (`joined`), with a weight each; or on the vector of an encoder whose
-    entries are counts of a kind, such as that of `gin`.
+    or on several of these (`joined`), with a weight each and the `length` of a `DirectionKernel`
+    on the vectors; or on the vector of an encoder whose entries are counts of a kind, such as that
+    of `gin`.
 
     Raises
     ------
@@ -234,7 +238,7 @@ def gaussian_process(
     """
     columns: dict[str, slice] | None = getattr(encoder, "columns", None)
     if columns is not None:
-        kernel = kernel_of(columns, weights)
+        kernel = kernel_of(columns, weights, length)
     elif getattr(encoder, "non_negative", False):
         kernel = FingerprintKernel([slice(None)])
     else:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from molmeta.errors import ConfigError
 from molmeta.learners.functional import tanimoto
+from molmeta.learners.kernels import DirectionKernel
 from molmeta.molecules import FINGERPRINTS
 
 MIDDLE = 64  # measurements at which every weight stands as it is written
@@ -32,8 +32,8 @@ class Similarities(nn.Module):
     Attributes
     ----------
     names : list of str
-        The ways, in their order: min–max of each block of counts, cosine of the vectors; and last,
-        where there are descriptors, their squared distance over their number.
+        The ways, in their order: min–max of each block of counts, `DirectionKernel` of the
+        vectors; and last, where there are descriptors, their squared distance over their number.
 
     Raises
     ------
@@ -45,8 +45,8 @@ class Similarities(nn.Module):
         super().__init__()
         self.counts = {name: place for name, place in columns.items() if name in FINGERPRINTS}
         self.vector, self.descriptors = columns.get("vector"), columns.get("descriptors")
-        cosine = [] if self.vector is None else ["vector"]
-        self.names = [*self.counts, *cosine]
+        direction = [] if self.vector is None else ["vector"]
+        self.names = [*self.counts, *direction]
         if not self.names:
             raise ConfigError(
                 "a learned kernel compares counts or vectors: give it the encoder 'features', "
@@ -57,8 +57,7 @@ class Similarities(nn.Module):
         """`[n, d]` and `[m, d]` to `[ways, n, m]`."""
         ways = [tanimoto(a[:, place], b[:, place]) for place in self.counts.values()]
         if self.vector is not None:
-            unit = [F.normalize(rows[:, self.vector], dim=1) for rows in (a, b)]
-            ways.append(unit[0] @ unit[1].T)
+            ways.append(DirectionKernel(self.vector, length=1.0)(a, b))
         if self.descriptors is not None:
             d = [rows[:, self.descriptors] for rows in (a, b)]
             ways.append(torch.cdist(d[0], d[1]).square() / d[0].shape[1])

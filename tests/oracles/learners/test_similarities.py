@@ -44,14 +44,14 @@ def shaken(learner: Learner) -> Learner:
     return learner.eval()
 
 
-def test_similarities_are_min_max_cosine_and_mean_squared_distance(rows):
+def test_similarities_are_min_max_direction_and_mean_squared_distance(rows):
     a, b = rows[3].numpy(), rows[5].numpy()
     found = Similarities(COLUMNS)(rows[3:4], rows[5:6]).flatten().numpy()
     counts = [np.minimum(a[k], b[k]).sum() / np.maximum(a[k], b[k]).sum() for k in COUNTS]
     u, v = a[24:], b[24:]
     cosine = u @ v / np.sqrt((u @ u) * (v @ v))
     distance = ((a[20:24] - b[20:24]) ** 2).mean()
-    np.testing.assert_allclose(found, [*counts, cosine, distance], rtol=1e-5)
+    np.testing.assert_allclose(found, [*counts, np.exp(cosine - 1), distance], rtol=1e-5)
 
 
 COUNTS = (COLUMNS["ecfp4"], COLUMNS["torsion"])
