@@ -2,6 +2,7 @@ from .base import Encoder as Encoder
 from .collation import collate as collate
 from .conv4 import Conv4 as Conv4
 from .features import Features as Features
+from .features import read_block as read_block
 from .features_with_prior import FeaturesWithPrior as FeaturesWithPrior
 from .fingerprint_network import FingerprintNetwork as FingerprintNetwork
 from .ggnn import GGNN as GGNN
@@ -12,6 +13,7 @@ from .pyg import PyG as PyG
 from .residual import Residual as Residual
 from .static_hypernetwork import HyperConv4 as HyperConv4
 from .static_hypernetwork import HyperGIN as HyperGIN
+from .taught import Taught as Taught
 from .train_assay_labels import FeaturesWithLabels as FeaturesWithLabels
 from .train_assay_labels import TrainAssayLabels as TrainAssayLabels
 from .weighted_fingerprint import WeightedFingerprint as WeightedFingerprint

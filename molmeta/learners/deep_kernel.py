@@ -35,8 +35,8 @@ class DeepKernel(GaussianProcess):
         super().__init__(kernel)
         self.log_noise = nn.Parameter(torch.tensor(noise).log())
 
-    def noise_of(self, target: Target) -> Tensor:
-        """σ², one for all kinds of label."""
+    def noise_of(self, target: Target, n: int) -> Tensor:
+        """σ², one for all kinds of label and sizes."""
         return self.log_noise.exp()
 
     def loss(self, episode: Episode) -> Tensor:
@@ -47,7 +47,9 @@ class DeepKernel(GaussianProcess):
         scale = label_scale(both)
         y = both.target.encode(scaled(both.y, scale)).to(x)
         y = y - y.mean(dim=0) if scale else 2 * (y - y.mean(dim=0))
-        covariance = self.kernel(x, x) + self.noise_of(both.target) * torch.eye(len(x)).to(x)
+        covariance = self.kernel(x, x) + self.noise_of(both.target, len(x)) * torch.eye(len(x)).to(
+            x
+        )
         factor = torch.linalg.cholesky(covariance)
         explained = (y * torch.cholesky_solve(y, factor)).sum(dim=0).mean()
         return (explained / 2 + factor.diagonal().log().sum()) / len(x) + math.log(2 * math.pi) / 2

@@ -83,23 +83,20 @@ class GaussianProcess(Learner):
         y = y if scale else 2 * y - 1
         y = y - self.expected(x, y.shape[1])
         mean = y.mean(dim=0)
-        y, among = y - mean, self.kernel(x, x)
-        noise = self.noise_of(support.target) * torch.ones(len(x)).to(x)
-        if support.censored:
-            y, noise = exact_for_bounds(among, y, noise, support.censor)  # type: ignore[arg-type]
-        among = among + torch.diag(noise)
-        inverse = torch.cholesky_inverse(torch.linalg.cholesky(among)).contiguous()
-        return {"x": x, "inverse": inverse, "y": y, "mean": mean, **scale}
+        return {"x": x, **self._posterior(x, y - mean, support), "mean": mean, **scale}
+
+    def _posterior(self, x: Tensor, y: Tensor, support: Examples) -> State:
+        return posterior(self.kernel(x, x), y, self.noise_of(support.target, len(x)), support)
 
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Scores `[n, n_way]`, or mean and log-variance `[n, 2]`."""
         x = x.flatten(1)
-        return self._predict(x, self.kernel(x, state["x"]), state)
+        return self._predict(x, self._known(x, state["x"]), state)
 
     def for_tasks(self, x: Tensor, states: Sequence[State]) -> Sequence[Tensor]:
         """`forward` for each of many tasks, with one kernel between the rows and all supports."""
         x, supports = x.flatten(1), [state["x"] for state in states]
-        known = self.kernel(x, torch.cat(supports)).split([len(part) for part in supports], dim=1)
+        known = self._known(x, torch.cat(supports)).split([len(part) for part in supports], dim=-1)
         return [self._predict(x, k, state) for k, state in zip(known, states, strict=True)]
 
     @torch.no_grad()
@@ -108,16 +105,16 @@ class GaussianProcess(Learner):
 
         One kernel between the rows and all supports; what a variance needs is left out.
         """
-        known = self.kernel.against(torch.cat([state["x"] for state in states]))  # type: ignore[operator]
+        known = self._against(torch.cat([state["x"] for state in states]))
         sizes = [len(state["x"]) for state in states]
-        alphas = [(s["inverse"].double() @ s["y"].double()).to(s["y"]) for s in states]
+        alphas = [self._alpha(state) for state in states]
 
         def rank(x: Tensor) -> Tensor:
             x = x.flatten(1)
-            expected = self.expected(x, alphas[0].shape[1])
-            parts = zip(known(x).split(sizes, dim=1), alphas, states, strict=True)
+            expected = self.expected(x, alphas[0].shape[-1])
+            parts = zip(known(x).split(sizes, dim=-1), alphas, states, strict=True)
             means = (
-                unscaled_mean(k @ alpha + state["mean"] + expected, state)
+                unscaled_mean(_summed(k @ alpha) + state["mean"] + expected, state)
                 for k, alpha, state in parts
             )
             return torch.stack([target.score(mean) for mean in means], dim=1)
@@ -133,23 +130,59 @@ class GaussianProcess(Learner):
         one._modules = {**self._modules, "kernel": KnownKernel(self.kernel(rows, rows))}
         return one, torch.arange(len(rows)).to(rows).unsqueeze(1)
 
-    def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
-        weights = known @ state["inverse"]
-        f = weights @ state["y"] + state["mean"] + self.expected(x, state["y"].shape[1])
-        if "label.mean" not in state:
-            return f
-        explained = (weights * known).sum(dim=1, keepdim=True)
-        variance = (1 - explained).clamp(min=0) + self.noise_of(Regression())
-        log_variance = (variance * state["label.spread"] ** 2).log()
-        return torch.cat([unscaled_mean(f, state), log_variance], dim=1)
+    def _known(self, x: Tensor, support: Tensor) -> Tensor:
+        return self.kernel(x, support)
 
-    def noise_of(self, target: Target) -> float | Tensor:
-        """σ² of this kind of label."""
+    def _against(self, support: Tensor) -> Callable[[Tensor], Tensor]:
+        return self.kernel.against(support)  # type: ignore[operator]
+
+    def _alpha(self, state: State) -> Tensor:
+        return (state["inverse"].double() @ state["y"].double()).to(state["y"])
+
+    def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
+        noise = self.noise_of(Regression(), len(state["x"]))
+        mean, variance = moments(known, state["inverse"], state["y"], noise)
+        f = mean + state["mean"] + self.expected(x, state["y"].shape[-1])
+        return f if "label.mean" not in state else with_variance(f, variance, state)
+
+    def noise_of(self, target: Target, n: int) -> float | Tensor:
+        """σ² of this kind of label, in a support of `n`."""
         return self.real_noise if isinstance(target, Regression) else self.noise
 
     def expected(self, x: Tensor, width: int) -> Tensor:
         """The mean function before any label, `[n, width]` or to be broadcast to it: 0."""
         return x.new_zeros(1)
+
+
+def posterior(
+    among: Tensor, y: Tensor, noise: float | Tensor, support: Examples
+) -> dict[str, Tensor]:
+    """`inverse` of the kernel among a support, with noise, and `y`, with what stands for bounds."""
+    variances = noise * torch.ones(len(among)).to(among)
+    if support.censored:
+        y, variances = exact_for_bounds(among, y, variances, support.censor)  # type: ignore[arg-type]
+    lower = torch.linalg.cholesky(among + torch.diag(variances))
+    return {"inverse": torch.cholesky_inverse(lower).contiguous(), "y": y}
+
+
+def moments(
+    known: Tensor, inverse: Tensor, y: Tensor, noise: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Mean `[n, c]` and variance `[n, 1]` of labels, noise included, by `[n, m]` of the kernel."""
+    weights = known @ inverse
+    explained = (weights * known).sum(dim=1, keepdim=True)
+    return weights @ y, (1 - explained).clamp(min=0) + noise
+
+
+def with_variance(mean: Tensor, variance: Tensor, state: State) -> Tensor:
+    """Mean and log-variance `[n, 2]` in a regression's own unit."""
+    log_variance = (variance * state["label.spread"] ** 2).log()
+    return torch.cat([unscaled_mean(mean, state), log_variance], dim=1)
+
+
+def _summed(parts: Tensor) -> Tensor:
+    """The sum over kernels, where there are several."""
+    return parts if parts.ndim == 2 else parts.sum(dim=0)
 
 
 def unscaled_mean(mean: Tensor, state: State) -> Tensor:
@@ -210,39 +243,61 @@ class Transfer(Embedded):
         return MultiTask(self, network, names, prior)  # type: ignore[arg-type]
 
 
-def prior_mean(encoder: nn.Module, target: Target, **options: float) -> Embedded:
+def prior_mean(
+    encoder: nn.Module,
+    target: Target,
+    weights: Mapping[str, float] | None = None,
+    length: float | None = None,
+    **options: float,
+) -> Embedded:
     """`PriorMean` on an encoder with a prior; one that has weights is trained by `MultiTask`.
+
+    `weights` and `length` are those of `kernel_of`, where the encoder has a `vector` beside its
+    fingerprints.
 
     Raises
     ------
     ConfigError
         The encoder has no prior, or there are more than two classes.
     """
+    columns = columns_with_prior(encoder, target)
+    if "labels" in columns:
+        kernel: Kernel = WithLabels(fingerprint_kernel(columns), columns["labels"])
+    else:
+        kernel = kernel_of(columns, weights, length)
+    return transferred(encoder, PriorMean(kernel, columns["prior"], **options))
+
+
+def columns_with_prior(encoder: nn.Module, target: Target) -> dict[str, slice]:
+    """The columns of an encoder that has a prior; raises `ConfigError` where it cannot serve."""
     columns: dict[str, slice] = getattr(encoder, "columns", {})
     if "prior" not in columns:
         raise ConfigError(
-            "prior_mean needs the encoder 'features_with_prior' or 'features_with_labels'"
+            "a mean function needs the encoder 'features_with_prior' or 'features_with_labels'"
         )
     if isinstance(target, Classification) and target.n_way > 2:
         raise ConfigError(f"prior_mean tells active from inactive, not {target.n_way} classes")
-    kernel: Kernel = fingerprint_kernel(columns)
-    if "labels" in columns:
-        kernel = WithLabels(kernel, columns["labels"])
-    trained = Transfer if list(encoder.parameters()) else Embedded
-    return trained(encoder, PriorMean(kernel, columns["prior"], **options))
+    return columns
+
+
+def transferred(encoder: nn.Module, head: PriorMean) -> Embedded:
+    """A head on an encoder with a prior, to be trained where that has weights."""
+    return (Transfer if list(encoder.parameters()) else Embedded)(encoder, head)
 
 
 def gaussian_process(
     encoder: nn.Module,
     target: Target,
     weights: Mapping[str, float] | None = None,
+    length: float | None = None,
     **options: float,
 ) -> Embedded:
     """`GaussianProcess` with the kernel that an encoder's columns ask for (`kernel_of`).
 
     On the blocks of the encoder `features`, on a network's vectors (`whitened`), on known labels,
-    or on several of these (`joined`), with a weight each; or on the vector of an encoder whose
-    entries are counts of a kind, such as that of `gin`.
+    or on several of these (`joined`), with a weight each and the `length` of a `DirectionKernel`
+    on the vectors; or on the vector of an encoder whose entries are counts of a kind, such as that
+    of `gin`.
 
     Raises
     ------
@@ -251,7 +306,7 @@ def gaussian_process(
     """
     columns: dict[str, slice] | None = getattr(encoder, "columns", None)
     if columns is not None:
-        kernel = kernel_of(columns, weights)
+        kernel = kernel_of(columns, weights, length)
     elif getattr(encoder, "non_negative", False):
         kernel = FingerprintKernel([slice(None)])
     else:

@@ -131,6 +131,31 @@ class CosineKernel(Kernel):
         return next(unit) @ next(unit).T
 
 
+class DirectionKernel(Kernel):
+    r"""A Gaussian kernel of length ℓ on the directions of two vectors.
+
+    .. math:: k(a, b) = e^{-\lVert a' - b' \rVert^2 / 2\ell^2} = e^{(\cos(a, b) - 1) / \ell^2},
+              \qquad a' = a / \lVert a \rVert
+
+    Unlike the cosine it is never negative, and falls off fastest where two vectors are near.
+
+    Parameters
+    ----------
+    columns : slice
+        Where the vector stands in a row.
+    length : float
+        ℓ; two vectors at right angles are √2 apart.
+    """
+
+    def __init__(self, columns: slice, length: float) -> None:
+        super().__init__()
+        self.cosine, self.length = CosineKernel(columns), length
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """`[n, d]` and `[m, d]` to `[n, m]`."""
+        return torch.exp((self.cosine(a, b) - 1) / self.length**2)
+
+
 class SumOfKernels(Kernel):
     """Kernels, each with its weight: what is like in one of several ways is like.
 
@@ -161,13 +186,19 @@ class SumOfKernels(Kernel):
         return with_b
 
 
-def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None) -> Kernel:
+def kernel_of(
+    columns: Mapping[str, slice],
+    weights: Mapping[str, float] | None,
+    length: float | None = None,
+) -> Kernel:
     """The kernel for rows with these columns: of fingerprints, of a `vector`, of `labels`.
 
     Parameters
     ----------
     weights : mapping, optional
         Of `fingerprints`, `vector` and `labels`; equal by default. They are scaled to a sum of one.
+    length : float, optional
+        Of a `DirectionKernel` on `vector`, in place of a `CosineKernel`.
 
     Raises
     ------
@@ -178,6 +209,8 @@ def kernel_of(columns: Mapping[str, slice], weights: Mapping[str, float] | None)
         name: CosineKernel(columns[name]) for name in ("vector", "labels") if name in columns
     }
     known: dict[str, Kernel] = dict(kernels)
+    if length and "vector" in columns:
+        known["vector"] = DirectionKernel(columns["vector"], length)
     if set(columns) & set(FINGERPRINTS):
         known["fingerprints"] = fingerprint_kernel(columns)
     given = dict.fromkeys(known, 1.0) if weights is None else dict(weights)

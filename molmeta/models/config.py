@@ -23,6 +23,7 @@ from molmeta.tasks import target_from_dict
 FOLDERS = ("", "images", "nguyen2020", "fsmol")  # of the experiments that are shipped
 SCHEDULES = ("constant", "cosine")
 OPTIMISERS = ("adamw", "sgd")
+FITTED = {"whitened", "taught"}  # encoders whose coordinates training molecules give
 LEAST = {  # that a number, or each of several, can be
     **dict.fromkeys(("steps", "patience", "seed", "shots", "lr", "encoder_lr", "weight_decay"), 0),
     **dict.fromkeys(("clip", "values_weight"), 0),
@@ -206,8 +207,8 @@ class Experiment:
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to learn ahead: weights, or the coordinates of a `whitened`."""
-        training, fitted = self.training, "whitened" in names_of(self.model.encoder)
+        """Whether there is anything to learn ahead: weights, or the coordinates of a network."""
+        training, fitted = self.training, FITTED & names_of(self.model.encoder)
         return bool(training.steps or training.beginnings or fitted)
 
     @property

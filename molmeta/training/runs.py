@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from molmeta.device import resolve
-from molmeta.encoders import Whitened
+from molmeta.encoders import Taught, Whitened, read_block
 from molmeta.errors import ConfigError
 from molmeta.files import cache_folder, locked, remove_leftovers, write_atomic
 from molmeta.learners import Embedded, Learner
@@ -141,15 +141,19 @@ def _alone_in(folder: Path | None) -> Iterator[None]:
 
 
 def fit_whitening(learner: Learner, assays: Sequence[Assay], seed: int) -> None:
-    """Fit every `Whitened` encoder to molecules of training assays, `FITTED` at most."""
+    """Fit every `Whitened` and `Taught` to molecules of training assays, `FITTED` at most."""
     every = [module for module in learner.modules() if isinstance(module, Whitened)]
     if not every:
         return
     molecules = Molecules.cat([assay.molecules for assay in assays])
     distinct = molecules[np.unique(molecules.smiles, return_index=True)[1]]
-    chosen = generator("whitening", seed).permutation(len(distinct))[:FITTED]
+    chosen = distinct[np.sort(generator("whitening", seed).permutation(len(distinct))[:FITTED])]
     for one in every:
-        one.fit(encode_all(one.network, distinct[np.sort(chosen)]))
+        vectors = encode_all(one.network, chosen)
+        if isinstance(one, Taught):  # its teacher is slow, and needs none but these molecules
+            one.fit_to(vectors, read_block(chosen.apart(), one.teacher))
+        else:
+            one.fit(vectors)
 
 
 def feature_blocks(learner: Learner) -> set[str]:
