@@ -66,7 +66,7 @@ class AveragedProcess(PriorMean):
     r"""`PriorMean`, averaged with one that goes by descriptors too, as the labels bear them out.
 
     Bayesian model averaging (Hoeting, Madigan, Raftery, Volinsky 1999, *Statistical Science*
-    14(4), equations 1 and 2) over `MODELS`, each a share c of the descriptors' kernel r and a noise:
+    14(4), equations 1 and 2) over `MODELS`, each with a share c of the descriptors' kernel r:
 
     .. math:: k_m = (1 - c_m)\, k + c_m\, r, \qquad f = \sum_m w_m f_m, \qquad
               w_m \propto p_m \exp\Big(-\tfrac12 y^\top A_m^{-1} y - \tfrac12 \log |A_m|\Big),
@@ -101,9 +101,8 @@ class AveragedProcess(PriorMean):
     def _posterior(self, x: Tensor, y: Tensor, support: Examples) -> State:
         among, noise = self._known(x, x), self.noise_of(support.target, len(x))
         parts = [posterior(_mixed(among, m), y, noise * m.noise, support) for m in MODELS]
-        weight = torch.stack(
-            [log_evidence(p["inverse"], p["y"]) + m.log_prior for p, m in zip(parts, MODELS)]
-        ).softmax(dim=0)
+        known = torch.stack([log_evidence(part["inverse"], part["y"]) for part in parts])
+        weight = (known + torch.tensor([m.log_prior for m in MODELS]).to(known)).softmax(dim=0)
         stacked = {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
         return {**stacked, "weight": weight}
 

@@ -170,6 +170,12 @@ LEARNERS = [
     Entry(
         "prior_mean", "PriorMean", ("features with prior",), tasks=("2-way", "regression")
     ),  # of more classes no other assay says what to expect
+    Entry(
+        "averaged_process",
+        "AveragedProcess",
+        ("features with prior",),
+        tasks=("2-way", "regression"),
+    ),
     Entry("constant", "Constant", ("raw vectors",)),
 ]
 TARGETS: dict[str, Target] = {
