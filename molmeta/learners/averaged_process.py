@@ -69,7 +69,7 @@ class AveragedProcess(PriorMean):
     14(4), equations 1 and 2) over `MODELS`, each with a share c of the descriptors' kernel r:
 
     .. math:: k_m = (1 - c_m)\, k + c_m\, r, \qquad f = \sum_m w_m f_m, \qquad
-              w_m \propto p_m \exp\Big(-\tfrac12 y^\top A_m^{-1} y - \tfrac12 \log |A_m|\Big),
+              w_m \propto p_m \exp\Big(-\tfrac12 y^{\top} A_m^{-1} y - \tfrac12 \log |A_m|\Big),
               \qquad A_m = k_m(s, s) + \sigma_m^2 I
 
     An assay of a protein goes by structure, and the second process has hardly a say. Solubility,

@@ -19,9 +19,9 @@ from molmeta.tasks import Regression, Target
 class Mixture(nn.Module):
     r"""A weighted sum of similarities, each alone and where the descriptors are alike too.
 
-    .. math:: k = \sum_j w_j\, s_j + \sum_j w'_j\, s_j\, e^{-d^2 / 2\ell^2}
-                  + w''\, e^{-d^2 / 2\ell''^2}, \qquad
-              w = \operatorname{softmax}\big(\alpha + \beta \log_4 \tfrac{n}{64}\big)
+    .. math:: k = \sum_j w_j\, s_j + \sum_j u_j\, s_j\, e^{-d^2 / 2\ell^2}
+                  + v\, e^{-d^2 / 2 m^2}, \qquad
+              (w, u, v) = \operatorname{softmax}\big(\alpha + \beta \log_4 \tfrac{n}{64}\big)
 
     with n measurements in the support, so that k(a, a) = 1 where every s is.
 

@@ -6,7 +6,8 @@ import torch
 
 # a shift of all vectors moves no distance between them: the last bias of an encoder is idle
 IDLE = {(name, "fingerprint"): {"encoder.network.5.bias"} for name in ("prototypical", "siamese")}
-IDLE["prior_mean", "features with prior"] = {"encoder.network.network.5.bias"}  # of residuals
+for name in ("prior_mean", "averaged_process"):  # of residuals
+    IDLE[name, "features with prior"] = {"encoder.network.network.5.bias"}
 
 
 def test_meta_loss_is_the_mean_of_the_losses(case):

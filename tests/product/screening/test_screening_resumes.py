@@ -313,10 +313,9 @@ def test_an_interrupt_ends_the_workers_at_once(
 ) -> None:
     out = tmp_path / "out.csv"
     words = command(library, model, assay, out, "--engine", "local", "--workers", "2")
-    process = at_its_second_piece(words, tmp_path, stderr=subprocess.PIPE, text=True)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate()
-    assert process.returncode == 130, said
-    assert "Traceback" not in said
+    interrupted = KILLED.replace("SIGKILL", "SIGINT").replace("{moment}", "at(Shards, 'write', 1)")
+    ended = python("-c", interrupted, *words)
+    assert ended.returncode == 130, ended.stderr
+    assert "Traceback" not in ended.stderr
     assert main(command(library, model, assay, out)) == 0
     is_finished(out, unbroken)
