@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel notebooks docs clean
+.PHONY: demo test soak lint wheel notebooks docs clean
 
 demo: .venv/demo
 	$(BIN)/molmeta demo
 
 test: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# screens under attack, for as many minutes and from the seed that are given
+soak: .venv/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/soak.py --minutes $(or $(MINUTES),60) --seed $(or $(SEED),0)
 
 lint: .venv/dev
 	$(BIN)/ruff check .
