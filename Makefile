@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test soak lint wheel notebooks docs clean
+.PHONY: demo test soak mutants lint wheel notebooks docs clean
 
 demo: .venv/demo
 	$(BIN)/molmeta demo
@@ -14,6 +14,11 @@ test: .venv/test
 # screens under attack, for as many minutes and from the seed that are given
 soak: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/soak.py --minutes $(or $(MINUTES),60) --seed $(or $(SEED),0)
+
+# the code broken in one place at a time: SAMPLE mutants of a ROOM (all of all, unless they are given)
+mutants: .venv/mutants
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py --sample $(or $(SAMPLE),0) \
+	  --seed $(or $(SEED),0) $(addprefix --room ,$(ROOM))
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -55,4 +60,8 @@ clean:
 
 .venv/dev: .venv/python pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[dev]"
+	@touch $@
+
+.venv/mutants: .venv/test pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[mutants]"
 	@touch $@

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rdkit import Chem
+from rdkit import Chem, RDLogger
 
 FORMATS = (".csv", ".smi", ".sdf", ".parquet", ".csv.gz", ".smi.xz", ".sdf.bz2", ".csv.zip")
 MOST = {".sdf": 9_000}  # rows, of a format that is long to read; the others have
@@ -40,6 +40,7 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
 
 def write_library(path: Path, seed: int) -> None:
     """Write a library of the format that the name says."""
+    RDLogger.DisableLog("rdApp.*")
     rng = np.random.default_rng(seed)
     kind, packed = (*path.suffixes, "")[:2]
     most = MOST.get(kind, ROWS)
