@@ -2,8 +2,9 @@
 
 `make mutants`, or `python tests/mutants.py --room learners --sample 100 --seed 0`. Mutants are
 those of cosmic-ray, one a place and kind of change, but for what is no Python and for changes of
-annotations and between `==` and `is`. They are made in a copy of the tree, `build/mutants/tree`. What was found is kept: the
-same command goes on where it was ended, and a larger sample begins with the smaller one.
+annotations and between `==` and `is`. They are made in a copy of the tree, `build/mutants/tree`.
+What was found is kept: the same command goes on where it was ended, and a larger sample begins with
+the smaller one.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import cache
 from hashlib import sha256
 from itertools import islice
@@ -107,17 +108,15 @@ def passes(words: list[str]) -> bool:
     """Whether tests pass, within the time that they are given."""
     process = FORK.Process(target=run_tests, args=(words, BUILD / "last.log"))
     process.start()
+    assert process.pid is not None
     process.join(PATIENCE)
-    ended = process.exitcode is not None
-    try:
-        os.killpg(process.pid or 0, signal.SIGKILL)  # what it started, too
-    except ProcessLookupError:
-        pass
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # and what it started
     process.join()
-    return ended and process.exitcode == 0
+    return process.exitcode == 0
 
 
-def survives(spec: MutationSpec) -> WorkResult:
+def result_of(spec: MutationSpec) -> WorkResult:
     """Break the code, test, and mend it."""
     operator = get_operator(spec.operator_name)(**spec.operator_args)
     with use_mutation(spec.module_path, operator, spec.occurrence):
@@ -179,7 +178,7 @@ def mutate(room: str, sample: int, seed: int, minutes: float, *, again: bool) ->
             if time.monotonic() > ends:
                 break
             check_unbroken(tuple(tests_of(spec.module_path)))
-            store.set_result(job, survives(spec))
+            store.set_result(job, result_of(spec))
             print(".", end="", flush=True)
         known = {job: found.test_outcome for job, found in store.results}
     tested = [(job, spec) for job, spec in some if job in known]
