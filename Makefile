@@ -3,13 +3,22 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel notebooks docs clean
+.PHONY: demo test soak mutants lint wheel notebooks docs clean
 
 demo: .venv/demo
 	$(BIN)/molmeta demo
 
 test: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# screens under attack, for as many minutes and from the seed that are given
+soak: .venv/test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/soak.py --minutes $(or $(MINUTES),60) --seed $(or $(SEED),0)
+
+# the code broken in one place at a time: SAMPLE mutants of a ROOM (all of all, unless they are given)
+mutants: .venv/mutants
+	OMP_NUM_THREADS=1 $(BIN)/python tests/mutants.py --sample $(or $(SAMPLE),0) \
+	  --seed $(or $(SEED),0) $(addprefix --room ,$(ROOM))
 
 lint: .venv/dev
 	$(BIN)/ruff check .
@@ -51,4 +60,8 @@ clean:
 
 .venv/dev: .venv/python pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[dev]"
+	@touch $@
+
+.venv/mutants: .venv/test pyproject.toml constraints.txt
+	$(INSTALL) --editable ".[mutants]"
 	@touch $@
