@@ -1,6 +1,12 @@
 """The errors that `molmeta` raises on purpose: one line that says what was found and what to do."""
 
 
+def one_line(text: object) -> str:
+    """A text as one line: breaks are spaces, and what cannot be printed is escaped."""
+    words = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)
+
+
 class MolmetaError(ValueError):
     """Bad input. The command line prints the message alone and ends with exit code 2."""
 

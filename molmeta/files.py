@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from hashlib import file_digest
+from contextlib import contextmanager, suppress
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from molmeta.errors import DataError
+from molmeta.errors import CheckpointError, DataError, MolmetaError
 
 OFFLINE = "MOLMETA_OFFLINE"
 CACHE = "MOLMETA_CACHE"
+SUM = "header_sha256"  # key of a header's own checksum
+DEEPEST = 50  # brackets within brackets: more than anything that is written here
+LAST_LINE = "# sha256 of the above: "
 SHORTEST = 0.05  # seconds that are waited for a lock which somebody may hold for long
 
 
@@ -28,6 +32,115 @@ def write_atomic(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_bytes(content)
+
+
+def write_checked(path: Path, text: str) -> None:
+    """Write a text with its checksum as the last line, for `read_checked`."""
+    digest = sha256(text.encode()).hexdigest()
+    write_atomic(path, f"{text}{LAST_LINE}{digest}\n".encode())
+
+
+def read_checked(path: Path) -> str:
+    """The text that `write_checked` wrote.
+
+    Raises
+    ------
+    CheckpointError
+        It is not what was written.
+    """
+    content, _, digest = path.read_bytes().rpartition(LAST_LINE.encode())
+    if digest.strip() != sha256(content).hexdigest().encode():
+        raise CheckpointError(
+            f"{path} was changed or is damaged: its last line is not its checksum; delete the "
+            "file, and it is made again"
+        )
+    return content.decode()
+
+
+def json_sha256(value: Any) -> str:
+    """Checksum of what JSON says, however it is laid out."""
+    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def with_checksum(header: Mapping[str, Any]) -> dict[str, Any]:
+    """A header of plain JSON and the checksum of it, for `checked_header`."""
+    return {**header, SUM: json_sha256(header)}
+
+
+def checked_header(found: Any, where: Path, advice: str) -> dict[str, Any]:
+    """What `with_checksum` was given.
+
+    Raises
+    ------
+    CheckpointError
+        It is not; the message ends in the advice.
+    """
+    header = {k: v for k, v in found.items() if k != SUM} if isinstance(found, dict) else {}
+    if not header or found.get(SUM) != json_sha256(header):
+        raise CheckpointError(
+            f"{where} was changed or is damaged: its checksum is wrong or missing; {advice}"
+        )
+    return header
+
+
+def read_json(path: Path, raised: type[MolmetaError] = DataError) -> Any:
+    """What a file of JSON says.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is not JSON in UTF-8; or another error that is asked for.
+    """
+    return parse_json(read_text(path, raised), path, raised)
+
+
+def read_text(path: Path, raised: type[MolmetaError] = DataError) -> str:
+    """A file of text.
+
+    Raises
+    ------
+    DataError
+        There is no such file, or it is not in UTF-8; or another error that is asked for.
+    """
+    try:
+        return path.read_bytes().decode()
+    except OSError as error:
+        raise raised(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError as error:
+        raise raised(f"{path} is not UTF-8 (byte {error.start}); get it again") from None
+
+
+def parse_json(content: bytes | str, where: object, raised: type[MolmetaError] = DataError) -> Any:
+    """What JSON says.
+
+    Raises
+    ------
+    DataError
+        It is not JSON in UTF-8, or nested too deeply to be read; or another error that is asked
+        for. `where` is for the message.
+    """
+    try:
+        found = json.loads(content.decode() if isinstance(content, bytes) else content)
+    except RecursionError:
+        found, deep = None, True
+    except ValueError as error:
+        raise raised(f"{where} is not JSON ({error}); get it again") from None
+    else:
+        deep = _is_deep(found)
+    if deep:
+        raise raised(f"{where} has more than {DEEPEST} brackets within brackets; get it again")
+    return found
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether what JSON says is nested more than `DEEPEST` times."""
+    level = [found] if isinstance(found, dict | list) else []
+    for _ in range(DEEPEST + 1):
+        lists = [one.values() if isinstance(one, dict) else one for one in level]
+        level = [c for one in lists for c in one if isinstance(c, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 @contextmanager
@@ -41,6 +154,17 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what `replacing` left beside `path` in processes that were killed.
+
+    For whoever holds the lock of `path`: of a process that is at work, it would be the work.
+    """
+    left = re.compile(rf"\.{re.escape(path.name)}\.\d+\.part")
+    for part in path.parent.iterdir() if path.parent.is_dir() else ():
+        if left.fullmatch(part.name):
+            part.unlink(missing_ok=True)
 
 
 def check_output(output: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
@@ -73,8 +197,8 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
             for name, array in arrays.items():
                 np.save(part / f"{name}.npy", array, allow_pickle=False)
             sums = {name: file_sha256(part / f"{name}.npy") for name in arrays}
-            text = json.dumps({"about": dict(about), "sha256": sums})
-            (part / "arrays.json").write_text(text, encoding="utf-8")
+            header = with_checksum({"about": dict(about), "sha256": sums})
+            (part / "arrays.json").write_text(json.dumps(header), encoding="utf-8")
             part.chmod(0o755)  # mkdtemp lets nobody else in
             part.rename(folder)
         finally:
@@ -87,12 +211,17 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray], about: Mapping[s
 def kept_arrays(folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """What `keep_arrays` wrote, memory-mapped; None where there is nothing, or it is damaged.
 
-    A damaged folder is warned of and removed, so that it can be written again.
+    A damaged folder is warned of and removed, so that it can be written again; one whose header
+    has no checksum, as an earlier version wrote it, is removed without a word.
     """
     if not (folder / "arrays.json").is_file():
         return None
     try:
-        header = json.loads((folder / "arrays.json").read_text(encoding="utf-8"))
+        found = read_json(folder / "arrays.json")
+        if isinstance(found, dict) and SUM not in found:
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        header = checked_header(found, Path("arrays.json"), "it is written anew")
         arrays = {}
         for name, expected in header["sha256"].items():
             path = folder / f"{name}.npy"
@@ -124,9 +253,11 @@ def offline() -> bool:
 
 @contextmanager
 def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock `<path>`; another process that asks for it waits, or is told that it is `busy`.
+    """Hold the lock `<path>`; who else asks for it is told that it is `busy`, and waits or not.
 
-    The operating system gives the lock back when a process ends, however it does.
+    The operating system gives the lock back when a process ends, however it does. Its file is
+    removed by the one who holds it and by nobody else; who locked a file that was removed in the
+    meantime holds nothing, which `FileLock` notices and tries again.
 
     Raises
     ------
@@ -134,12 +265,17 @@ def locked(path: Path, busy: str, *, wait: bool = False) -> Iterator[None]:
         Somebody else holds it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, timeout=-1 if wait else SHORTEST)
+    lock = FileLock(path)
     try:
-        lock.acquire()
+        lock.acquire(timeout=SHORTEST)
     except Timeout:
-        raise DataError(busy) from None
+        if not wait:
+            raise DataError(f"{busy}; let it end first, or give another path") from None
+        warnings.warn(f"{busy}; this one goes on when that ends", stacklevel=3)
+        lock.acquire()
     try:
         yield
     finally:
+        with suppress(OSError):  # some systems keep a file that is open; it is locked anew then
+            path.unlink()
         lock.release()

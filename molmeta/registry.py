@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
-from molmeta.errors import ConfigError
+from molmeta.errors import ConfigError, MolmetaError
+from molmeta.schema import check_values, option_types, shown
+
+LISTED = 50  # names that a message has at most
 
 _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
     "encoder": {
@@ -80,6 +83,22 @@ _TABLE: dict[str, dict[str, str | Callable[..., Any]]] = {
 }
 
 
+_TAKES = {  # factories that hand options of several types to a class, and that class
+    "maml": "molmeta.learners.maml:MAML",
+    "fomaml": "molmeta.learners.maml:MAML",
+    "anil": "molmeta.learners.maml:MAML",
+    "nguyen2020_maml": "molmeta.learners.maml:MAML",
+    "nguyen2020_anil": "molmeta.learners.maml:MAML",
+    "reptile": "molmeta.learners.reptile:Reptile",
+    "random_forest": "molmeta.baselines.random_forest:RandomForest",
+}
+LARGEST = 1_000_000  # layers, columns, steps or trees: more than anything is built with
+BAD_OPTIONS = (  # what a class says of numbers that it cannot be built with
+    *(TypeError, ValueError, LookupError, AttributeError, ArithmeticError),
+    *(RuntimeError, MemoryError),
+)
+
+
 def names(kind: str) -> list[str]:
     """The names registered under a kind, such as `encoder`; imports nothing."""
     return sorted(_TABLE[kind])
@@ -106,10 +125,41 @@ def lookup(kind: str, name: str) -> Callable[..., Any]:
     if name not in _TABLE[kind]:
         raise ConfigError(f"there is no {kind} '{name}'{nearest(name, names(kind))}")
     entry = _TABLE[kind][name]
-    if not isinstance(entry, str):
-        return entry
+    return entry if not isinstance(entry, str) else _imported(entry)
+
+
+def _imported(entry: str) -> Callable[..., Any]:
     module, _, attribute = entry.partition(":")
     return getattr(import_module(module), attribute)
+
+
+def make(kind: str, spec: Any, *parts: Any) -> Any:
+    """What a table of a name and options describes, built of the parts.
+
+    Raises
+    ------
+    ConfigError
+        It is no table with a registered name, or the options are not those that it takes.
+    """
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        raise ConfigError(
+            f"the {kind} {shown(spec)} has no name; there is: {', '.join(names(kind))}"
+        )
+    options = {key: value for key, value in spec.items() if key != "name"}
+    name = spec["name"]
+    factory = lookup(kind, name)
+    takes = [factory, *([_imported(_TAKES[name])] if name in _TAKES else [])]
+    for one in takes:
+        check_values(options, option_types(one, options), name)
+    for key, value in options.items():
+        if isinstance(value, int) and value > LARGEST:
+            raise ConfigError(f"{name}.{key} is {value}; {LARGEST} is the most")
+    try:
+        return factory(*parts, **options)
+    except MolmetaError:
+        raise
+    except BAD_OPTIONS as error:
+        raise ConfigError(f"the {kind} '{name}' does not take these options: {error}") from error
 
 
 def nearest(wanted: str, known: Sequence[str]) -> str:
@@ -117,5 +167,7 @@ def nearest(wanted: str, known: Sequence[str]) -> str:
     lower = {name.lower(): name for name in known}
     found = difflib.get_close_matches(wanted.lower(), lower, n=1, cutoff=0.5)
     close = [lower[name] for name in found]
-    listed = ", ".join(known)
+    listed = ", ".join(known[:LISTED])
+    if len(known) > LISTED:
+        listed += f" and {len(known) - LISTED:,} more"
     return f"; did you mean '{close[0]}'? There is: {listed}" if close else f"; there is: {listed}"

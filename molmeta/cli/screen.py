@@ -16,7 +16,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         required=True,
         type=Path,
         metavar="FILE",
-        help="the library: .csv, .smi, .sdf or .parquet, plain or compressed (.gz, .bz2, .xz)",
+        help="the library: .csv, .smi, .sdf or .parquet, plain or .gz, .bz2, .xz, .zip",
     )
     verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
     verb.add_argument(
@@ -82,7 +82,8 @@ def run(args: argparse.Namespace) -> None:
         stall=args.stall_seconds,
         features=args.features,
     )
-    options.say(f"{summary}; written to {args.preds_path}")
+    written = "was written before, to" if summary.before else "written to"
+    options.say(f"{summary}; {written} {args.preds_path}")
     for line in summary.enrichment:
         options.say(line)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.measurements import read_csv, require_columns
+from molmeta.datasets.csv_tables import read_csv, read_header, require_columns
 from molmeta.errors import DataError
 from molmeta.files import check_output, replacing, write_atomic
 
@@ -22,6 +22,7 @@ COLUMNS = ["smiles", "assay_id", "split", "label", "value", "type", "relation", 
 LOG = "pXC50"  # type of an assay whose values are −log10 of a molar concentration
 OTHER = "percent_activity"  # of one whose values are not
 TABLES = (".csv", ".csv.gz")
+BAD_LINE = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 EXPONENT = 9  # the release takes every value for nM
 
 
@@ -33,10 +34,9 @@ def is_fs_mol(path: str | Path) -> bool:
     if not path.is_file() or not path.name.endswith(TABLES):
         return False
     try:
-        header = pd.read_csv(path, nrows=0).columns
-    except (OSError, EOFError, ValueError, zlib.error):
+        return set(COLUMNS) <= set(read_header(path))
+    except DataError:
         return False
-    return set(COLUMNS) <= set(header)
 
 
 def fs_mol_rows(path: str | Path) -> pd.DataFrame:
@@ -136,7 +136,7 @@ def _lines(file: Path) -> Iterator[tuple[str, int, float, float, str, str]]:
                 found = json.loads(line)
                 yield (
                     str(found["SMILES"]),
-                    int(float(found["Property"])),
+                    _label(found["Property"]),
                     _number(found.get("LogRegressionProperty")),
                     _number(found.get("RegressionProperty")),
                     str(found.get("Relation") or "="),
@@ -144,11 +144,17 @@ def _lines(file: Path) -> Iterator[tuple[str, int, float, float, str, str]]:
                 )
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{file} is damaged: {error}; get it again") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except BAD_LINE as error:
         raise DataError(
-            f"{file}: line {number} is no JSON with SMILES and numbers as Property and "
+            f"{file}: line {number} is no JSON with SMILES and 0 or 1 as Property, a number as "
             f"LogRegressionProperty ({error!r})"
         ) from error
+
+
+def _label(cell: Any) -> int:
+    if float(cell) not in (0, 1):
+        raise ValueError(f"Property {cell!r}")
+    return int(float(cell))
 
 
 def _number(cell: Any) -> float:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from molmeta.datasets.csv_tables import read_csv, require_columns
 from molmeta.errors import DataError
-from molmeta.registry import nearest
 
 RELATIONS = {"": 0, "=": 0, "~": 0, "≈": 0, "<": -1, "<=": -1, "≤": -1, ">": 1, ">=": 1, "≥": 1}
 MISSING = {"", "na", "n/a", "nan", "null", "none"}
@@ -36,41 +36,6 @@ def read_measurements(
     require_columns(frame, [smiles_column, *(target_columns or []), *known], path)
     measured = _long(frame, smiles_column, target_columns, assay_column, relation_column, path)
     return frame[smiles_column], measured
-
-
-def read_csv(path: Path) -> pd.DataFrame:
-    """All cells as text, an absent one as "".
-
-    Raises
-    ------
-    DataError
-        The file cannot be read as UTF-8 CSV with a header and at least one row.
-    """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except pd.errors.EmptyDataError:
-        raise DataError(f"{path} is empty; it needs a header line and rows") from None
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'"
-        ) from None
-    except EOFError:
-        raise DataError(f"{path} is a truncated gzip file; get it again") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
-    if frame.empty:
-        raise DataError(f"{path} has a header but no rows")
-    return frame.fillna("")
-
-
-def require_columns(frame: pd.DataFrame, wanted: Sequence[str], path: str | Path) -> None:
-    """Raise `DataError`, with the columns found and the nearest name, if one is missing."""
-    found = [str(column) for column in frame.columns]
-    for column in wanted:
-        if column not in found:
-            raise DataError(f"{path} has no column '{column}'{nearest(column, found)}")
 
 
 def _long(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from molmeta.datasets.csv_tables import read_csv
 from molmeta.datasets.image_files import check_size
 from molmeta.datasets.image_folder import read_files
 from molmeta.errors import DataError
@@ -56,16 +57,11 @@ def _table(path: Path) -> pd.DataFrame:
             f"there is no {path}; miniImageNet is a folder with images/, train.csv, val.csv and "
             "test.csv"
         )
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
-        raise DataError(f"{path} cannot be read as CSV: {error}") from error
+    table = read_csv(path)
     if not {"filename", "label"} <= set(table.columns):
         raise DataError(
             f"{path} has the columns {', '.join(table.columns)}; it needs filename and label"
         )
-    if not len(table):
-        raise DataError(f"{path} has no rows")
     for name in table["filename"]:
         if not name or Path(name).name != name:
             raise DataError(f"{path}: '{name}' is no name of a file in images/")

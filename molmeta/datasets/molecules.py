@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
-
+from molmeta.datasets.csv_tables import read_csv
 from molmeta.datasets.splits import read_split
 from molmeta.datasets.standardised import standardised
 from molmeta.errors import DataError
@@ -30,12 +29,7 @@ def read_molecules(
     """
     table, _, split = path.partition(":") if not Path(path).exists() else (path, "", "")
     columns = [smiles_column, *([assay_column] if split else [])]
-    try:
-        rows = pd.read_csv(table, dtype=str, keep_default_na=False, usecols=columns)
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{table} cannot be read as a table with {' and '.join(columns)}: {error}"
-        ) from error
+    rows = read_csv(Path(table), columns)
     if split:
         names = read_split(split)
         rows = rows[rows[assay_column].isin([*names["validation"], *names["test"]])]

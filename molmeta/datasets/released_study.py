@@ -38,6 +38,9 @@ DEALT = ("train", "val", "test")
 BLOCK = "atoms75"
 FOREST_BLOCKS = ("weisfeiler_lehman",)
 RADIUS = 2
+LISTS = (list, tuple, np.ndarray)
+MOST_ATOMS = 2**15 - 1  # of a molecule, by the type of its bonds
+MOST_CODES = 2**16  # distinct atoms, by the type of their codes
 
 
 def is_release(path: str | Path) -> bool:
@@ -117,18 +120,21 @@ def _molecules(folder: Path) -> tuple[Molecules, np.ndarray]:
     bonds: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     for where, chunk in _chunks(folder):
-        if not isinstance(chunk, dict) or not {"adj", "feat", "y"} <= set(chunk):
-            raise DataError(f"{where} is no featurised data: it needs 'adj', 'feat' and 'y'")
-        y = np.nan_to_num(np.asarray(chunk["y"], dtype=np.float32), nan=-1)
-        if not len(chunk["adj"]) == len(chunk["feat"]) == len(y):
-            raise DataError(f"{where}: 'adj', 'feat' and 'y' are not of the same length")
-        if not np.isin(y, (-1, 0, 1)).all():
-            raise DataError(f"{where}: labels must be 0, 1, or −1 or NaN where there is none")
-        for adjacency, features in zip(chunk["adj"], chunk["feat"], strict=True):
-            atoms, edges = _graph(adjacency, features, where)
+        adjacencies, features, y = _columns(chunk, where)
+        for adjacency, rows in zip(adjacencies, features, strict=True):
+            atoms, edges = _graph(adjacency, rows, where)
             codes.append(np.array([table.setdefault(row.tobytes(), len(table)) for row in atoms]))
             bonds.append(edges)
-        labels.append(y.astype(np.int8).reshape(len(y), -1))
+        if labels and labels[0].shape[1] != y.shape[1]:
+            raise DataError(
+                f"{where} has labels of {y.shape[1]} assays, the part before {labels[0].shape[1]}"
+            )
+        labels.append(y)
+    if not codes or len(table) > MOST_CODES:
+        raise DataError(
+            f"{folder} has {len(codes)} molecules of {len(table)} distinct atoms; there must be "
+            f"one, and {MOST_CODES} distinct atoms at most"
+        )
     block = FeatureGraphs(
         np.frombuffer(b"".join(table), dtype=np.int8).reshape(-1, ATOM_WIDTHS[BLOCK]),
         np.concatenate(codes).astype(np.uint16),
@@ -145,16 +151,60 @@ def _molecules(folder: Path) -> tuple[Molecules, np.ndarray]:
     return molecules, np.concatenate(labels)
 
 
+def _columns(chunk: Any, where: str) -> tuple[Sequence[Any], Sequence[Any], np.ndarray]:
+    """Adjacencies, features, and labels `[n, assays]` of a part of the featurised data.
+
+    Raises
+    ------
+    DataError
+        One is not there, or not as long as the others; or a label is not 0, 1 or missing.
+    """
+    if not isinstance(chunk, dict) or not {"adj", "feat", "y"} <= set(chunk):
+        raise DataError(f"{where} is no featurised data: it needs 'adj', 'feat' and 'y'")
+    y = np.nan_to_num(_numbers(chunk["y"], f"{where}, y"), nan=-1)
+    if y.ndim not in (1, 2):
+        raise DataError(f"{where}: 'y' has the shape {y.shape}; it must be [molecules, assays]")
+    listed = [chunk[name] for name in ("adj", "feat")]
+    if any(not isinstance(one, LISTS) or getattr(one, "ndim", 1) == 0 for one in listed):
+        raise DataError(f"{where}: 'adj' and 'feat' must be lists of arrays, one a molecule")
+    if not len(listed[0]) == len(listed[1]) == len(y):
+        raise DataError(f"{where}: 'adj', 'feat' and 'y' are not of the same length")
+    if not np.isin(y, (-1, 0, 1)).all():
+        raise DataError(f"{where}: labels must be 0, 1, or −1 or NaN where there is none")
+    return (*listed, y.astype(np.int8).reshape(len(y), y.shape[1] if y.ndim == 2 else 1))
+
+
+def _numbers(values: Any, where: str) -> np.ndarray:
+    """Values as float32.
+
+    Raises
+    ------
+    DataError
+        They are no numbers, or lists of different lengths.
+    """
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{where} is no array of numbers") from None
+
+
 def _graph(adjacency: Any, features: Any, where: str) -> tuple[np.ndarray, np.ndarray]:
     """Rows of 75 features, and the bonds above the diagonal, of one molecule."""
     width = ATOM_WIDTHS[BLOCK]
-    atoms, joined = np.asarray(features, dtype=np.int8), np.asarray(adjacency, dtype=np.float32)
-    atoms = atoms.reshape(len(atoms), -1)
-    if atoms.shape[1] != width or joined.shape != (len(atoms), len(atoms)):
+    rows = _numbers(features, f"{where}, the features of a molecule")
+    joined = _numbers(adjacency, f"{where}, an adjacency matrix")
+    rows = rows.reshape(rows.shape[0], -1) if rows.ndim and rows.size else rows
+    count = len(rows) if rows.ndim and rows.size else -1
+    if rows.shape != (count, width) or joined.shape != (count, count) or count > MOST_ATOMS:
         raise DataError(
-            f"{where}: a molecule has features {np.shape(features)} and adjacency "
-            f"{np.shape(adjacency)}; they must be [atoms, {width}] and [atoms, atoms]"
+            f"{where}: a molecule has features {rows.shape} and adjacency {joined.shape}; they "
+            f"must be [atoms, {width}] and [atoms, atoms], of {MOST_ATOMS} atoms at most"
         )
+    with np.errstate(invalid="ignore"):
+        atoms = rows.astype(np.int8)
+    if not (atoms == rows).all():
+        raise DataError(f"{where}: the features of an atom are not whole numbers from −128 to 127")
     if not (
         np.isin(joined, (0, 1)).all() and (joined == joined.T).all() and joined.diagonal().all()
     ):
@@ -199,7 +249,11 @@ def _entry(content: Any, where: str, *keys: str | int) -> Any:
 
 def _positions(count: int, content: Any, where: str, *keys: str) -> np.ndarray:
     """Positions among `count` things, which stand under some keys."""
-    where, found = ", ".join((where, *keys)), np.asarray(_entry(content, where, *keys))
+    entry, where = _entry(content, where, *keys), ", ".join((where, *keys))
+    try:
+        found = np.asarray(entry)
+    except (TypeError, ValueError):
+        raise DataError(f"{where} is no list of whole numbers") from None
     if not found.size:
         return np.empty(0, dtype=np.int64)
     if found.ndim != 1 or found.dtype.kind not in "iu":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from molmeta.datasets.chembl import data_file
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
+from molmeta.files import read_json
 from molmeta.molecules import scaffolds
 from molmeta.registry import nearest
+from molmeta.schema import matches
 from molmeta.seeds import generator
 from molmeta.tasks import Assays, Split
 
@@ -64,14 +66,16 @@ def read_split(name: str | Path) -> dict[str, list[str]]:
     """
     path = data_file(f"splits/{name}.json") if str(name) in SHIPPED else Path(name)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = read_json(path)
+    except DataError as error:
         raise DataError(f"{path} is no split: {error}") from error
-    if not isinstance(found, dict) or any(not isinstance(found.get(k), list) for k in PARTS):
+    lists: dict[str, Any] = dict.fromkeys(PARTS) | (found if isinstance(found, dict) else {})
+    listed = {part: lists[part] for part in ("train", *PARTS) if part in lists}
+    if not all(matches(one, list[str | int]) for one in listed.values()):
         raise DataError(f"{path} is no split: it needs lists of names, 'validation' and 'test'")
-    names = {part: list(map(str, found[part])) for part in ("train", *PARTS) if part in found}
-    listed = [name for part in names.values() for name in part]
-    twice = sorted({name for name in listed if listed.count(name) > 1})
+    names = {part: list(map(str, one)) for part, one in listed.items()}
+    every = [name for part in names.values() for name in part]
+    twice = sorted({name for name in every if every.count(name) > 1})
     if twice:
         raise DataError(f"{path} has {twice[0]} twice; an assay belongs to one part")
     return names

@@ -42,8 +42,8 @@ def standardised(texts: Iterable[str], policy: Policy) -> dict[str, Standardised
 
 def _key(texts: list[str], policy: Policy) -> str:
     code = Path(inspect.getfile(Standardiser)).read_bytes()
-    made_by = json.dumps([asdict(policy), rdkit.__version__, sha256(code).hexdigest()])
-    return sha256("\n".join([made_by, *texts]).encode()).hexdigest()[:20]
+    made_by = [asdict(policy), rdkit.__version__, sha256(code).hexdigest()]
+    return sha256(json.dumps([made_by, texts]).encode()).hexdigest()[:20]
 
 
 def _packed(texts: list[str]) -> np.ndarray:

@@ -103,8 +103,8 @@ def read_table(
     Raises
     ------
     DataError
-        The file is missing, empty, truncated or not UTF-8, a column is missing, or a measurement
-        is not a finite number or a bound.
+        The file is missing, empty, damaged, not UTF-8 or a bomb, a column is missing, rows have
+        more cells than the header, or a measurement is not a finite number or a bound.
     """
     smiles, measured = read_measurements(
         path,

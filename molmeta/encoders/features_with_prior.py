@@ -38,8 +38,7 @@ class FeaturesWithPrior(Features):
 
     def __init__(self, blocks: Sequence[str], network: Mapping[str, Any] = NETWORK) -> None:
         super().__init__(blocks)
-        options = dict(network)
-        self.network: Encoder = registry.lookup("encoder", options.pop("name"))(**options)
+        self.network: Encoder = registry.make("encoder", network)
         self.prior = nn.Linear(self.network.dim, 1, bias=False)  # a constant ranks nothing
         self.shown = self.blocks
         self.columns["prior"] = slice(self.dim, self.dim + 1)

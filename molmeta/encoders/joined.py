@@ -45,8 +45,7 @@ class Joined(Encoder):
 
     def __init__(self, parts: Sequence[Mapping[str, Any]]) -> None:
         super().__init__()
-        specs = [dict(part) for part in parts]
-        built = [registry.lookup("encoder", one.pop("name"))(**one) for one in specs]
+        built: list[Encoder] = [registry.make("encoder", part) for part in parts]
         self.parts = nn.ModuleList(built)
         self.blocks = tuple(dict.fromkeys(name for part in built for name in part.blocks))
         self.columns: dict[str, slice] = {}

@@ -32,8 +32,7 @@ class Stacked(Encoder):
 
     def __init__(self, network: Mapping[str, Any]) -> None:
         super().__init__()
-        options = dict(network)
-        self.network: Encoder = registry.lookup("encoder", options.pop("name"))(**options)
+        self.network: Encoder = registry.make("encoder", network)
         self.dim, self.blocks = self.network.dim, self.network.blocks
         self.layer = nn.Linear(self.dim, self.dim, bias=False)
         nn.init.eye_(self.layer.weight)

@@ -68,8 +68,7 @@ class Whitened(Encoder):
         unit: bool = False,
     ) -> None:
         super().__init__()
-        options = dict(network)
-        self.network: Encoder = registry.lookup("encoder", options.pop("name"))(**options)
+        self.network: Encoder = registry.make("encoder", network)
         self.network.requires_grad_(free).eval()
         self.power, self.ridge, self.free, self.unit = power, ridge, free, unit
         if width > self.network.dim:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -16,10 +17,10 @@ from molmeta.evaluation.leakage import audit
 from molmeta.evaluation.protocol import Protocol, benchmark
 from molmeta.evaluation.results import REFERENCE, Results
 from molmeta.evaluation.trained_models import ALL, configured, cost, trained_model
-from molmeta.files import write_atomic
+from molmeta.files import read_checked, write_checked
 from molmeta.models import BaseModel, experiment_names
 from molmeta.tasks import BLOCK, Assay, Assays, Split, attach_known_labels, evaluation_episode, fits
-from molmeta.training import compute_features, digest, feature_blocks
+from molmeta.training import compute_features, digest, feature_blocks, progress_of
 
 BEST_LOOK = "_best_look"
 
@@ -50,8 +51,8 @@ def audited(split: Split, folder: Path, workers: int) -> str:
     path = folder / f"audit-{sides[:12]}.md"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, audit(split, workers).markdown().encode())
-    return path.read_text(encoding="utf-8")
+        write_checked(path, audit(split, workers).markdown())
+    return read_checked(path)
 
 
 def run_benchmark(
@@ -157,7 +158,7 @@ def _train_and_score(
     if best_look:
         scores["learner"] += BEST_LOOK
         costs["learner"] += BEST_LOOK
-        looks += len(pd.read_csv(run / "history.csv"))
+        looks += len(progress_of(run).history)
     return Results(scores, costs.assign(looks=looks))
 
 
@@ -186,5 +187,5 @@ def _scores(
             protocol.draw_support,
         )
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, found.to_csv(index=False, lineterminator="\n").encode())
-    return pd.read_csv(path), len(list(folder.glob(f"{stem}-*.csv")))
+        write_checked(path, found.to_csv(index=False, lineterminator="\n"))
+    return pd.read_csv(StringIO(read_checked(path))), len(list(folder.glob(f"{stem}-*.csv")))

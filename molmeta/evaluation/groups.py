@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from molmeta.datasets import read_csv
 from molmeta.errors import DataError
 from molmeta.evaluation.protocol import per_task
 
@@ -20,10 +21,7 @@ def read_groups(path: Path, column: str, assay_column: str = "assay_id") -> dict
     DataError
         The file cannot be read, or lacks a column.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
+    table = read_csv(path)
     missing = [name for name in (assay_column, column) if name not in table]
     if missing:
         raise DataError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from molmeta.models import (
     untrained,
 )
 from molmeta.tasks import Split
-from molmeta.training import encoder_folder, meta_train
+from molmeta.training import encoder_folder, meta_train, progress_of
 
 ALL = "all"
 
@@ -77,16 +76,12 @@ def configured(name: str, protocol: Protocol) -> Experiment:
 
 def cost(model: BaseModel, folder: Path) -> pd.DataFrame:
     """What a model took to train, its encoder included, by its folder; 0 where it has none."""
-    row: dict[str, Any] = {"learner": model.experiment.name, "steps": 0, "seconds": 0.0}
+    own = progress_of(folder)
+    begun = [_encoder_of(name, folder) for name in model.experiment.training.beginnings]
+    encoders = [progress_of(place).seconds for place in begun if place]
+    row: dict[str, Any] = {"learner": model.experiment.name, "steps": own.step}
+    row["seconds"] = sum(round(seconds, 3) for seconds in (own.seconds, *encoders))
     row["parameters"] = sum(p.numel() for p in model.learner.parameters())
-    if (folder / "history.csv").exists():
-        row["steps"] = max(pd.read_csv(folder / "history.csv")["step"], default=0)
-    encoders = [_encoder_of(name, folder) for name in model.experiment.training.beginnings]
-    for path in (one / "environment.json" for one in (folder, *filter(None, encoders))):
-        if path.exists():
-            row["seconds"] += json.loads(path.read_text(encoding="utf-8")).get(
-                "training_seconds", 0
-            )
     return pd.DataFrame([row])
 
 

@@ -11,10 +11,8 @@ from .checkpoints import from_pretrained as from_pretrained
 from .checkpoints import load_assay as load_assay
 from .checkpoints import model_folder as model_folder
 from .checkpoints import pretrained_names as pretrained_names
-from .checkpoints import read_safetensors as read_safetensors
 from .checkpoints import save_assay as save_assay
 from .checkpoints import save_pretrained as save_pretrained
-from .checkpoints import tensors_sha256 as tensors_sha256
 from .checkpoints import untrained as untrained
 from .config import Batches as Batches
 from .config import Episodes as Episodes
@@ -24,5 +22,9 @@ from .config import Model as Model
 from .config import Training as Training
 from .config import experiment_names as experiment_names
 from .config import load_experiment as load_experiment
+from .tensor_files import checked_tensors as checked_tensors
+from .tensor_files import read_safetensors as read_safetensors
+from .tensor_files import tensors_sha256 as tensors_sha256
+from .tensor_files import write_tensors as write_tensors
 from .zoo import ShippedModel as ShippedModel
 from .zoo import shipped_models as shipped_models

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from molmeta.errors import CheckpointError
-from molmeta.files import write_atomic
+from molmeta.files import json_sha256, parse_json, read_json, write_atomic
 from molmeta.learners import Learner
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.models.config import Experiment, experiment_names, load_experiment
+from molmeta.models.tensor_files import (
+    are_numbers,
+    checked_tensors,
+    read_safetensors,
+    tensors_sha256,
+    write_tensors,
+)
+from molmeta.molecules import Molecules
+from molmeta.schema import check_values
 from molmeta.tasks import target_from_dict, target_to_dict
 
 ASSAY_FORMAT = "molmeta assay 1"
+SAID = {"target": dict[str, Any], "counts": dict[str, int], "info": dict[str, str]}
+PROBES = ("CCO", "c1ccccc1", "CC(=O)N")  # molecules that any model can score
+MORE = 10_000_000  # weights than a file has, before shapes are compared
+LEAST = 1000  # that one of them counts for, as a module takes memory too
 DEFAULT = "default"  # the model that is shipped
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
-
-
-def tensors_sha256(tensors: dict[str, Tensor]) -> str:
-    """Checksum of named tensors: names, types, shapes and bytes."""
-    digest = sha256()
-    for name in sorted(tensors):
-        array = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {array.dtype} {tuple(array.shape)}\n".encode())
-        digest.update(array.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def json_sha256(value: Any) -> str:
-    """Checksum of what JSON says, however it is laid out."""
-    return sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def save_pretrained(learner: Learner, experiment: Experiment, folder: str | Path) -> BaseModel:
@@ -61,21 +60,13 @@ def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cp
     ------
     CheckpointError
         Files are missing or damaged, or the weights do not fit the configuration.
+    ConfigError
+        The configuration has values of wrong types, or that nothing can be built with.
     """
     folder = model_folder(path)
     if folder is None:
         return _untrained(str(path))
-    config = _read_json(folder / "config.json")
-    try:
-        spec, expected = config["experiment"], config["sha256"]
-        whole = config["experiment_sha256"] == json_sha256(spec)
-    except (KeyError, TypeError):
-        raise CheckpointError(f"{folder / 'config.json'} is not a molmeta configuration") from None
-    if not whole:
-        raise CheckpointError(
-            f"{folder / 'config.json'} was changed or is damaged: its checksum is wrong; copy the "
-            "folder again"
-        )
+    experiment, expected = _read_config(folder / "config.json")
     weights, _ = read_safetensors(folder / "model.safetensors")
     found = tensors_sha256(weights)
     if found != expected:
@@ -83,10 +74,54 @@ def from_pretrained(path: str | Path = DEFAULT, device: torch.device | str = "cp
             f"{folder / 'model.safetensors'} has checksum {found[:12]}…, config.json says "
             f"{expected[:12]}…: the file is damaged or from another run; copy the folder again"
         )
-    experiment = Experiment.from_dict(spec)
-    learner = experiment.model.build()
+    with no_more_weights_than(weights):
+        learner = experiment.model.build()
     _load_weights(learner, weights, folder)
     return BaseModel(learner.to(device).eval(), experiment, found)
+
+
+def _read_config(path: Path) -> tuple[Experiment, str]:
+    """The experiment of a model's folder, and the checksum that its weights must have."""
+    if not path.is_file():
+        raise CheckpointError(f"there is no file {path}; is this a folder of `molmeta train`?")
+    config = read_json(path, CheckpointError)
+    keys = {"experiment": dict, "sha256": str, "experiment_sha256": str}
+    if not isinstance(config, dict) or any(
+        not isinstance(config.get(key), kind) for key, kind in keys.items()
+    ):
+        raise CheckpointError(f"{path} is not a molmeta configuration; copy the folder again")
+    if config["experiment_sha256"] != json_sha256(config["experiment"]):
+        raise CheckpointError(
+            f"{path} was changed or is damaged: its checksum is wrong; copy the folder again"
+        )
+    return Experiment.from_dict(config["experiment"]), config["sha256"]
+
+
+@contextmanager
+def no_more_weights_than(weights: dict[str, Tensor]) -> Iterator[None]:
+    """Refuse to build what has far more weights than there are, before they take memory.
+
+    Raises
+    ------
+    CheckpointError
+        As many were asked for.
+    """
+    left = MORE + sum(tensor.numel() for tensor in weights.values())
+
+    def count(_: nn.Module, __: str, weight: nn.Parameter | None) -> None:
+        nonlocal left
+        left -= 0 if weight is None else max(LEAST, weight.numel())
+        if left < 0:
+            raise CheckpointError(
+                "the configuration wants far more weights than the file has; config.json and "
+                "model.safetensors are not of one run"
+            )
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def model_folder(path: str | Path) -> Path | None:
@@ -102,7 +137,7 @@ def pretrained_names() -> list[str]:
 
 def shipped_config(name: str) -> dict[str, Any]:
     """The configuration of a shipped model."""
-    return _read_json(PRETRAINED / name / "config.json")
+    return read_json(PRETRAINED / name / "config.json", CheckpointError)
 
 
 def _untrained(name: str) -> BaseModel:
@@ -138,6 +173,8 @@ def _load_weights(learner: Learner, weights: dict[str, Tensor], folder: Path) ->
                 f", the configuration wants {wanted.get(name, 'no such weight')}; config.json and "
                 "model.safetensors are not of one run"
             )
+    if not are_numbers(weights):
+        raise CheckpointError(f"{folder}: some weights are not finite numbers; train it again")
     learner.load_state_dict(weights)
 
 
@@ -152,10 +189,8 @@ def save_assay(adapted: AdaptedAssay, path: str | Path) -> None:
         "info": json.dumps(adapted.info),
         "base_sha256": adapted.base.sha256,
         "base_name": adapted.base.experiment.name,
-        "state_sha256": tensors_sha256(state),
     }
-    header["header_sha256"] = json_sha256(header)
-    write_atomic(Path(path), save_tensors(state, metadata=header))
+    write_tensors(Path(path), state, header)
 
 
 def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
@@ -164,57 +199,56 @@ def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
     Raises
     ------
     CheckpointError
-        The file is missing or damaged, or was adapted from another base model.
+        The file is missing or damaged, was adapted from another base model, or has a state that
+        this one cannot read.
+    ConfigError
+        Its header has values of wrong types.
     """
     path = Path(path)
-    state, header = read_safetensors(path)
-    if header.get("format") != ASSAY_FORMAT:
+    state, found = read_safetensors(path)
+    if found.get("format") != ASSAY_FORMAT:
         raise CheckpointError(f"{path} is not an adapted assay; `molmeta adapt` writes those")
-    whole = header.pop("header_sha256", "") == json_sha256(header)
-    if not whole or header["state_sha256"] != tensors_sha256(state):
-        raise CheckpointError(f"{path} is damaged: its checksum is wrong; adapt the assay again")
-    if header["base_sha256"] != base.sha256:
+    header = checked_tensors(path, state, found, "adapt the assay again")
+    if header.get("base_sha256") != base.sha256:
         raise CheckpointError(
-            f"{path} was adapted from the model '{header['base_name']}' "
-            f"({header['base_sha256'][:12]}…), not from '{base.experiment.name}' "
+            f"{path} was adapted from the model '{header.get('base_name')}' "
+            f"({str(header.get('base_sha256'))[:12]}…), not from '{base.experiment.name}' "
             f"({base.sha256[:12]}…); give that model's folder, or adapt again"
         )
-    return AdaptedAssay(
-        name=header["assay"],
-        state={name: tensor.to(base.learner.device) for name, tensor in state.items()},
-        target=target_from_dict(json.loads(header["target"])),
-        base=base,
-        counts=json.loads(header["counts"]),
-        info=json.loads(header["info"]),
-    )
+    said = {key: parse_json(header.get(key, ""), f"{path}, {key}", CheckpointError) for key in SAID}
+    check_values({"assay": header.get("assay"), **said}, {"assay": str, **SAID}, str(path))
+    state = {name: tensor.to(base.learner.device) for name, tensor in state.items()}
+    target = target_from_dict(said["target"])
+    adapted = AdaptedAssay(header["assay"], state, target, base, said["counts"], said["info"])
+    check_state(adapted, path)
+    return adapted
 
 
-def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and text header of a safetensors file.
+def check_state(adapted: AdaptedAssay, path: Path) -> None:
+    """Refuse a state that is not one of its model's, for its target.
 
     Raises
     ------
     CheckpointError
-        The file is missing, or truncated or damaged.
+        Its numbers are not finite, or the model cannot predict with it.
     """
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {path}")
-    content = path.read_bytes()
-    try:
-        tensors = load_tensors(content)
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length]).get("__metadata__", {})
-    except (SafetensorError, ValueError) as error:
+    finite = are_numbers(adapted.state)
+    wrong = _why_not_read(adapted) if finite else "its numbers are not finite"
+    if wrong:
         raise CheckpointError(
-            f"{path} is not a whole safetensors file ({error}); copy or make it again"
-        ) from None
-    return tensors, header
+            f"{path} is not of the model '{adapted.base.experiment.name}': {wrong}; adapt the "
+            "assay again"
+        )
 
 
-def _read_json(path: Path) -> Any:
-    if not path.is_file():
-        raise CheckpointError(f"there is no file {path}; is this a folder of `molmeta train`?")
+def _why_not_read(adapted: AdaptedAssay) -> str:
+    """Why a model predicts nothing for some molecules with a state; "" where it does."""
+    wanted = (len(PROBES), adapted.target.width)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"{path} is not JSON ({error}); copy the folder again") from None
+        outputs, scores = adapted.outputs(Molecules(PROBES)), adapted.predict(Molecules(PROBES))
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        return f"it cannot predict with that ({type(error).__name__}: {error})"
+    if outputs.shape != wanted:
+        return f"its outputs have the shape {outputs.shape}, not {wanted}"
+    finite = np.isfinite(outputs).all() and np.isfinite(scores).all()
+    return "" if finite else "its outputs are not finite"

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 
 from molmeta import registry
 from molmeta.errors import ConfigError
 from molmeta.featurizers import Policy
+from molmeta.files import read_text
 from molmeta.learners import Learner
+from molmeta.schema import LARGEST, check_values, shown
 from molmeta.tasks import target_from_dict
 
 FOLDERS = ("", "images", "nguyen2020", "fsmol")  # of the experiments that are shipped
 SCHEDULES = ("constant", "cosine")
 OPTIMISERS = ("adamw", "sgd")
+LEAST = {  # that a number, or each of several, can be
+    **dict.fromkeys(("steps", "patience", "seed", "shots", "lr", "encoder_lr", "weight_decay"), 0),
+    **dict.fromkeys(("clip", "values_weight"), 0),
+    **dict.fromkeys(("evaluate_every", "validation_draws", "max_atoms"), 1),
+    **dict.fromkeys(("support_sizes", "query_size", "query_shots"), 1),
+    **dict.fromkeys(("meta_batch_size", "meta_batch_classes", "batch_size"), 1),
+}
 
 
 @dataclass(frozen=True)
@@ -34,8 +44,8 @@ class Model:
     def build(self) -> Learner:
         """A new learner with random weights (from torch's generator)."""
         target = target_from_dict(self.target)
-        encoder = _make("encoder", self.encoder)
-        return _make("learner", self.learner, encoder, target)
+        encoder = registry.make("encoder", self.encoder)
+        return registry.make("learner", self.learner, encoder, target)
 
 
 @dataclass(frozen=True)
@@ -232,17 +242,18 @@ class Experiment:
         ConfigError
             A key is unknown or missing, or a value has the wrong type.
         """
-        model = spec.get("model")
-        if not isinstance(model, dict):
+        if not isinstance(spec, dict) or "model" not in spec:
             raise ConfigError("the configuration has no table [model]")
-        policy = _fill(Policy, model.get("policy", {}), "model.policy")
-        episodes = spec.get("episodes", {})
+        model, episodes = _table(spec, "model"), _table(spec, "episodes")
+        policy = _fill(Policy, _table(model, "policy"), "model.policy")
         parts = {
             "model": _fill(Model, {**model, "policy": policy}, "model"),
             "episodes": _fill(_kind(episodes), episodes, "episodes"),
-            "training": _fill(Training, spec.get("training", {}), "training"),
+            "training": _fill(Training, _table(spec, "training"), "training"),
         }
-        return _fill(cls, {**spec, **parts}, "experiment")
+        filled = _fill(cls, {**spec, **parts}, "experiment")
+        _check_name(filled.name)
+        return filled
 
 
 def experiment_names(folder: str = "") -> list[str]:
@@ -264,7 +275,7 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
     if path.suffix == ".toml":
         if not path.is_file():
             raise ConfigError(f"there is no configuration file {path}")
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, ConfigError)
     elif str(name_or_path) in shipped:
         source = resources.files("molmeta") / "experiments" / f"{name_or_path}.toml"
         text = source.read_text(encoding="utf-8")
@@ -273,9 +284,10 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
         raise ConfigError(f"there is no experiment '{name_or_path}'{known} (or give a .toml file)")
     name = path.stem
     try:
-        experiment = Experiment.from_dict({"name": name, **tomllib.loads(text)})
-    except tomllib.TOMLDecodeError as error:
+        found = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{name_or_path} is not TOML: {error}") from error
+    experiment = Experiment.from_dict({"name": name, **found})
     with torch.random.fork_rng(devices=[]):
         experiment.model.build()  # wrong names and options are found here, before any work
     return experiment
@@ -283,20 +295,43 @@ def load_experiment(name_or_path: str | Path) -> Experiment:
 
 def _fill(cls: type, values: dict[str, Any], where: str) -> Any:
     known = {f.name: f for f in dataclasses.fields(cls)}
-    for key, value in values.items():
+    for key in values:
         if key not in known:
             raise ConfigError(f"unknown key '{key}' in {where}{registry.nearest(key, list(known))}")
-        default = known[key].default
-        if isinstance(default, int | float | str) and not _fits(value, default):
-            raise ConfigError(
-                f"{where}.{key} is {value!r}; it must be {type(default).__name__}, "
-                f"such as {default!r}"
-            )
+    check_values(values, get_type_hints(cls), where)
+    for key, value in values.items():
+        _check_range(key, value, where)
     for key, f in known.items():
         required = f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
         if required and key not in values:
             raise ConfigError(f"{where} lacks the key '{key}'")
     return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def _table(spec: dict[str, Any], key: str) -> dict[str, Any]:
+    """A table in a table; empty where there is none."""
+    found = spec.get(key, {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"{key} is {shown(found)}; it must be a table, [{key}]")
+    return found
+
+
+def _check_range(key: str, value: Any, where: str) -> None:
+    """Refuse a number, or one of several, that is too small or not finite; or none at all."""
+    if key not in LEAST or value is None:
+        return
+    numbers = value if isinstance(value, list | tuple) else [value]
+    most = math.inf if key == "clip" else LARGEST
+    if not numbers or not all(LEAST[key] <= one <= most for one in numbers):
+        raise ConfigError(
+            f"{where}.{key} is {shown(value)}; {LEAST[key]} is the least, and it must be finite"
+        )
+
+
+def _check_name(name: str) -> None:
+    """Refuse what cannot name a folder."""
+    if name in ("", ".", "..") or not set(name).isdisjoint("/\\\0"):
+        raise ConfigError(f"the experiment's name is {shown(name)}; it must do for a folder")
 
 
 def names_of(spec: Any) -> set[str]:
@@ -311,21 +346,3 @@ def _kind(episodes: dict[str, Any]) -> type:
     """What `[episodes]` describes, by a key that no other has."""
     keys = {"shots": Shots, "targets": Imitations, "batch_size": Batches}
     return next((kind for key, kind in keys.items() if key in episodes), Episodes)
-
-
-def _fits(value: Any, default: float | str) -> bool:
-    if isinstance(default, float):
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is type(default)
-
-
-def _make(kind: str, spec: dict[str, Any], *parts: Any) -> Any:
-    options = dict(spec)
-    if "name" not in options:
-        raise ConfigError(f"the {kind} has no name; there is: {', '.join(registry.names(kind))}")
-    name = options.pop("name")
-    factory = registry.lookup(kind, name)
-    try:
-        return factory(*parts, **options)
-    except TypeError as error:
-        raise ConfigError(f"the {kind} '{name}' does not take these options: {error}") from error

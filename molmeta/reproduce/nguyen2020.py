@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from molmeta.datasets import SplitAssay, Study
 from molmeta.device import resolve
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.evaluation import Results, cost, run_jobs
-from molmeta.files import write_atomic
+from molmeta.files import read_checked, write_checked
 from molmeta.learners import COMPAT, MultiTaskByMolecule
 from molmeta.models import Episodes, from_pretrained
 from molmeta.registry import nearest
@@ -229,8 +230,8 @@ def _score(job: Job) -> Results:
         path = folder / f"scores-{key}" / f"{_digest(split)}.csv"
         if not path.exists():
             found = score_all(methods, split, size.support_sizes, job.seed, size.split_seeds, where)
-            write_atomic(path, found.to_csv(index=False, lineterminator="\n").encode())
-        parts.append(pd.read_csv(path, keep_default_na=False))
+            write_checked(path, found.to_csv(index=False, lineterminator="\n"))
+        parts.append(pd.read_csv(StringIO(read_checked(path)), keep_default_na=False))
     return Results(pd.concat(parts, ignore_index=True), pd.DataFrame())
 
 

@@ -3,51 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
 
 from molmeta.errors import DataError
 from molmeta.files import file_sha256, replacing
+from molmeta.screening.finished import note_finished
 from molmeta.screening.hits import Best, Labels, label_of
 from molmeta.screening.job import SHARD, Job
 from molmeta.screening.libraries import Row
 from molmeta.screening.output import CsvSink, open_sink
 from molmeta.screening.scorer import Told
 from molmeta.screening.shards import Shards
-
-
-@dataclass
-class Summary:
-    """What became of the rows of a library.
-
-    Attributes
-    ----------
-    rows : int
-    statuses : dict
-        Number of rows of each status.
-    enrichment : list of str
-        A line for each score, where the library has labels.
-    features : str
-        What became of features that were to be kept.
-    """
-
-    rows: int = 0
-    statuses: dict[str, int] = field(default_factory=dict)
-    enrichment: list[str] = field(default_factory=list)
-    features: str = ""
-
-    def add(self, status: str) -> None:
-        """Count a row."""
-        self.rows += 1
-        self.statuses[status] = self.statuses.get(status, 0) + 1
-
-    def __str__(self) -> str:
-        bad = {status: n for status, n in self.statuses.items() if status != "ok"}
-        listed = ", ".join(f"{n} {status}" for status, n in sorted(bad.items()))
-        scored = self.statuses.get("ok", 0)
-        told = f"; {self.features}" if self.features else ""
-        return f"{self.rows} rows, {scored} scored" + (f" ({listed})" if listed else "") + told
+from molmeta.screening.summary import Summary
 
 
 @dataclass(frozen=True)
@@ -91,8 +60,22 @@ class Assembly:
         self.best = [Best(extras.top, extras.alike) for _ in wanted]
         self.labels = Labels()
 
-    def write(self, shards: Shards, output: Path) -> Summary:
-        """Write the hits, and last the output: where that is, all is."""
+    def write(self, shards: Shards, output: Path, screen: str) -> Summary:
+        """Write the hits, and last the output: where that is, all is.
+
+        Parameters
+        ----------
+        shards : Shards
+        output : Path
+        screen : str
+            Which screen: what the note that it is finished says.
+
+        Raises
+        ------
+        DataError
+            A piece is missing or of another screen; the library was changed; or a file came to
+            where one is to be written.
+        """
         library, extras = self.job.library, self.extras
         with replacing(output) as part:
             sink = open_sink(part, output, library, self.job.columns, neutralise=extras.neutralise)
@@ -103,12 +86,16 @@ class Assembly:
                         self._look(number, *one)
             finally:
                 sink.close()
+            if extras.label_column is not None:
+                self.summary.enrichment = self.labels.told(self.names)
+            files = {output: part}
             if extras.hits_path is not None:
                 self._write_hits(shards, extras.hits_path)
+                files[extras.hits_path] = extras.hits_path
             if file_sha256(library.path) != shards.library_sha256:
-                raise DataError(f"{library.path} was changed while it was screened")
-        if extras.label_column is not None:
-            self.summary.enrichment = self.labels.told(self.names)
+                raise self._changed(shards)
+            shards.places.promise(output, part)
+            note_finished(shards.done_note, screen, files, self.summary)
         return self.summary
 
     def _pieces(self, shards: Shards) -> Iterator[tuple[int, list[Row], list[Told]]]:
@@ -120,8 +107,13 @@ class Assembly:
                 return
             told = shards.read(number)
             if len(told) != len(some):
-                raise DataError(f"{self.job.library.path} was changed while it was screened")
+                raise self._changed(shards)
             yield number * SHARD, some, told
+
+    def _changed(self, shards: Shards) -> DataError:
+        reason = f"{self.job.library.path} was changed while it was screened"
+        shards.note_failure(reason)
+        return DataError(f"{reason}; the same command begins anew")
 
     def _look(self, place: int, row: Row, told: Told) -> None:
         self.summary.add(told[-2])
@@ -153,6 +145,7 @@ class Assembly:
             for name, rows in zip(self.names, chosen, strict=True):
                 sink.write([[rank, name, *cells[row]] for rank, row in enumerate(rows, start=1)])
             sink.close()
+            shards.places.promise(path, part)
 
     def check_labels(self) -> None:
         """Raise `DataError`, if a label is neither 0 nor 1: before anything is scored."""

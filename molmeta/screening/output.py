@@ -9,6 +9,7 @@ from typing import Any
 
 from molmeta.errors import DataError
 from molmeta.screening.libraries import Library, LineWriter, pyarrow_parquet, suffix
+from molmeta.text_files import utf8
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 TEXTS = ("standardised_smiles", "status", "reason")  # added columns that hold no numbers
@@ -64,7 +65,7 @@ class ParquetSink(Sink):
         self.pyarrow = pyarrow
         known = library.schema()
         fields = list(known) if known is not None else [
-            pyarrow.field(name, pyarrow.string()) for name in library.header
+            pyarrow.field(utf8(name), pyarrow.string()) for name in library.header
         ]  # fmt: skip
         fields += [
             pyarrow.field(name, pyarrow.string() if name in TEXTS else pyarrow.float64())
@@ -82,7 +83,7 @@ class ParquetSink(Sink):
             if n in self.numbers:
                 values = [float(value) if value else None for value in values]
             elif self.plain or n >= len(self.schema) - len(TEXTS):
-                values = [_valid(value) for value in values]
+                values = [utf8(value) for value in values]
             arrays.append(self.pyarrow.array(values, type=field.type))
         self.writer.write_table(self.pyarrow.table(arrays, schema=self.schema))
 
@@ -116,10 +117,3 @@ def _neutral(cell: Any) -> Any:
     except ValueError:
         return f"'{cell}"
     return cell
-
-
-def _valid(value: Any) -> Any:
-    """Texts that Parquet takes: what was no UTF-8 is replaced."""
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

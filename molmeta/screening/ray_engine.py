@@ -40,8 +40,10 @@ def on_ray(
     ------
     ConfigError
         Ray is not installed.
+    DataError
+        The library cannot be read on.
     MolmetaError
-        Something went wrong on the cluster.
+        Something else went wrong on the cluster.
     """
     try:
         import ray
@@ -116,7 +118,8 @@ def _cause(error: BaseException) -> MolmetaError:
     found: BaseException | None = error
     while found is not None:
         if isinstance(found, MolmetaError):
-            return MolmetaError(str(found).splitlines()[0])
+            kind = DataError if isinstance(found, DataError) else MolmetaError
+            return kind(str(found).splitlines()[0])
         found = getattr(found, "cause", None) or found.__cause__
     lines = str(error).strip().splitlines()
     return MolmetaError(f"Ray failed: {lines[-1] if lines else type(error).__name__}")

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from molmeta.errors import ConfigError, DataError
-from molmeta.files import check_output, locked
+from molmeta.files import check_output, locked, remove_leftovers
 from molmeta.models import CHUNK, AdaptedAssay, check_together
 from molmeta.registry import nearest
-from molmeta.screening.assembly import Assembly, Extras, Summary
+from molmeta.screening.assembly import Assembly, Extras
 from molmeta.screening.engines import Engine, engine
 from molmeta.screening.features import FeatureStore
+from molmeta.screening.finished import finished
 from molmeta.screening.job import SHARD, Job
 from molmeta.screening.libraries import open_library
 from molmeta.screening.output import check_format
 from molmeta.screening.pieces import Pieces
 from molmeta.screening.reading import Ask
 from molmeta.screening.shards import Shards
+from molmeta.screening.summary import Summary
 from molmeta.screening.supervisor import STALL
 
 
@@ -47,7 +52,8 @@ def screen(
     active, or the predicted value; `score_<assay>` for each of several assays), `status` and
     `reason`. A row that cannot be scored has an empty score. It appears when it is whole. Until
     then, what is done is kept beside it in `.<output>.parts`: the same call goes on where it was
-    ended, however that was, and writes the same bytes.
+    ended, however that was, and writes the same bytes; if all was written already, it says so
+    (`Summary.before`).
 
     Parameters
     ----------
@@ -55,18 +61,19 @@ def screen(
         Of one model.
     library : path
         `.csv`, `.smi`, `.sdf` or `.parquet`; but for the last, also compressed (`.gz`, `.bz2`,
-        `.xz`). An SDF's output has `title`, its fields, and
-        `standardised_smiles`.
+        `.xz`, `.zip`). An SDF's output has `title`, its fields, and `standardised_smiles`.
     output : path
         `.csv` or `.parquet`.
     engine_name : str
         `here`: in this process, on one thread. `local`: in `workers` processes that are watched, so
         that a row that kills or stalls its process is found and marked. `ray`: the same on a
-        cluster. All give the same bytes.
+        cluster. All give the same bytes for the same library; among other neighbours, a row's
+        score is equal up to rounding.
     extras : Extras, optional
         A file of hits, enrichment, and what is done to spreadsheet formulas.
     overwrite : bool
-        Replace an output, and throw away what an unfinished run of another kind left.
+        Replace what is at `output` (and at `hits_path`) as the run begins, and throw away what an
+        unfinished run of another kind left.
     stall : float
         Seconds after which a process that does not answer for 1,024 rows is taken for stalled.
     features : path, optional
@@ -76,8 +83,11 @@ def screen(
     Raises
     ------
     DataError
-        The library cannot be read, lacks the column, or is the output; the output exists and
-        `overwrite` is not set; another run is at work on it, or left parts of something else.
+        The library cannot be read, lacks the column, or is the output; the output or the file of
+        hits exists, or comes there, and `overwrite` is not set; another run is at work on one of
+        them, or left parts of something else; somebody else's folder is where parts would be kept.
+    ConfigError
+        There is no such engine, or a number makes no sense.
     """
     assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
     output, extras = Path(output), extras or Extras()
@@ -85,35 +95,56 @@ def screen(
     job = Job(assays, open_library(library, smiles_column), stall, kept)
     _check(job, output, extras, workers)
     run_engine, assembly = engine(engine_name), Assembly(job, extras)
-    assembly.check_labels()
-    shards = Shards(output)
+    places = [output] if extras.hits_path is None else [output, extras.hits_path]
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with locked(shards.lock, f"another run is at work on {output}"):
-            _begin(job, shards, extras, overwrite=overwrite)
-            told = _about_features(job)
-            _score(job, run_engine, shards, workers, progress)
-            summary = replace(assembly.write(shards, output), features=told)
+        with _alone(places):
+            shards, identity = Shards(output), job.identity()
+            this = sha256(f"{json.dumps(identity)} {extras}".encode()).hexdigest()
+            summary = finished(shards.done_note, this)
+            if summary is None:
+                assembly.check_labels()
+                _begin(job, shards, identity, places, overwrite=overwrite)
+                told = _about_features(job)
+                _score(job, run_engine, shards, workers, progress)
+                summary = replace(assembly.write(shards, output, this), features=told)
             shards.remove()
+            shards.done_note.unlink(missing_ok=True)
     except OSError as error:
         raise DataError(
             f"the screen into {output} was ended ({error}); put that right, for instance by making "
             "room, and give the same command again: what is done is kept"
         ) from error
-    finally:
-        if not shards.folder.exists():
-            shards.lock.unlink(missing_ok=True)
     return summary
 
 
-def _begin(job: Job, shards: Shards, extras: Extras, *, overwrite: bool) -> None:
-    """Refuse what would be lost unasked; what the run itself left unfinished is not."""
-    identity, hits, inputs = job.identity(), extras.hits_path, [job.library.path]
+@contextmanager
+def _alone(places: Sequence[Path]) -> Iterator[None]:
+    """Hold the lock of every file that is to be written."""
+    with ExitStack() as held:
+        for path in places:
+            lock = path.with_name(f".{path.name}.parts.lock")
+            held.enter_context(locked(lock, f"another run is at work on {path}"))
+        yield
+
+
+def _begin(
+    job: Job,
+    shards: Shards,
+    identity: dict[str, Any],
+    places: Sequence[Path],
+    *,
+    overwrite: bool,
+) -> None:
+    """Refuse what would be lost unasked; what the run itself may replace is not."""
     ours = shards.holds(identity)
-    check_output(shards.output, inputs, overwrite=overwrite or ours)
-    if hits is not None:
-        check_output(hits, inputs, overwrite=overwrite or (ours and shards.promised(hits)))
-    shards.open(identity, hits, discard=overwrite)
+    for path in places:
+        known = ours and shards.places.may_replace(path)
+        check_output(path, [job.library.path], overwrite=overwrite or known)
+    shards.open(identity, discard=overwrite)
+    for path in places:
+        remove_leftovers(path)
+        if path.exists():
+            shards.places.allow(path, path)
 
 
 def _score(
@@ -125,9 +156,13 @@ def _score(
     with tqdm(unit=" molecules", disable=hidden, initial=len(done) * SHARD) as bar:
         pieces = Pieces(job.library, done)
         with closing(run_engine(job, shards.assays, pieces, workers)) as scored:
-            for number, told in scored:
-                shards.write(number, told)
-                bar.update(len(told))
+            try:
+                for number, told in scored:
+                    shards.write(number, told)
+                    bar.update(len(told))
+            except DataError as error:  # the library, as nothing else is read here
+                shards.note_failure(str(error))
+                raise
 
 
 def _about_features(job: Job) -> str:

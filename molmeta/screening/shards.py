@@ -5,23 +5,33 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
+import warnings
 from collections.abc import Sequence
-from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from molmeta.errors import DataError
-from molmeta.files import write_atomic
+from molmeta.files import remove_leftovers, write_atomic
 from molmeta.screening.libraries import LineWriter
+from molmeta.screening.places import Places
 from molmeta.screening.scorer import Told
 
-MANIFEST, HITS = "manifest.json", "hits-path"
+MANIFEST, PLACES, FAILURE = "manifest.json", "places.json", "failure.txt"
+SHARD_NAME = re.compile(r"shard-(\d{7,})\.csv")
+OWN = rf"({SHARD_NAME.pattern}|{re.escape(PLACES)}|{re.escape(FAILURE)})"
+OWN_FILE = re.compile(rf"{OWN}|\.{OWN}\.\d+\.part")  # or what a killed run wrote of it
+OURS = {"molmeta", "library", "shard"}  # a manifest of a screen says these, whatever it is of
+OF_LIBRARY = {"library", "header"}  # what of a screen changes with its library
 
 
 class Shards:
     """The folder `.<output>.parts`, beside the output until that is whole.
+
+    Nothing is removed from it but what a screen has put there, and from a folder that is no
+    screen's, nothing.
 
     Parameters
     ----------
@@ -29,8 +39,9 @@ class Shards:
     """
 
     def __init__(self, output: Path) -> None:
-        self.output, self.library_sha256 = output, ""
+        self.output, self.library_sha256, self.key = output, "", ""
         self.folder = output.with_name(f".{output.name}.parts")
+        self.places = Places(self.folder / PLACES)
 
     @property
     def assays(self) -> Path:
@@ -38,20 +49,15 @@ class Shards:
         return self.folder / "assays"
 
     @property
-    def lock(self) -> Path:
-        """Beside the folder; held by the run that works in it."""
-        return self.folder.with_name(f"{self.folder.name}.lock")
+    def done_note(self) -> Path:
+        """Beside the folder, which it outlives: that the output is whole."""
+        return self.folder.with_name(f"{self.folder.name}.done")
 
     def holds(self, identity: dict[str, Any]) -> bool:
         """Whether a run of just this was begun here and not finished."""
         return self._manifest() == identity
 
-    def promised(self, hits: Path | None) -> bool:
-        """Whether the run that was begun here is to write this file of hits, and nobody else."""
-        path = self.folder / HITS
-        return path.is_file() and path.read_text(encoding="utf-8") == str(hits)
-
-    def open(self, identity: dict[str, Any], hits: Path | None, *, discard: bool) -> None:
+    def open(self, identity: dict[str, Any], *, discard: bool) -> None:
         """Begin, or go on with what is there.
 
         Parameters
@@ -62,32 +68,34 @@ class Shards:
         Raises
         ------
         DataError
-            There are pieces of another run, and they may not.
+            There are pieces of another run, and they may not; or the folder is no screen's.
         """
-        for path in filter(None, (self.output, hits)):
-            for stale in path.parent.glob(f".{escape(path.name)}.*.part"):
-                stale.unlink(missing_ok=True)  # of a run that was killed as it wrote
         self.library_sha256 = identity["library"]
+        self.key = sha256(json.dumps(identity).encode()).hexdigest()
+        remove_leftovers(self.folder / MANIFEST)
         found = self._manifest()
-        if found != identity:
-            if found is not None and not discard:
-                changed = [key for key in identity if found.get(key) != identity[key]]
-                raise DataError(
-                    f"{self.folder} has parts of a screen with another {', '.join(changed)}; give "
-                    "the same command to finish it, --overwrite to begin anew, or another output"
-                )
+        if found is None:
+            self._refuse_foreign()
+        elif found != identity:
+            if not discard:
+                self._refuse_other(found, identity)
             self.remove()
+        if found != identity:
             write_atomic(self.folder / MANIFEST, (json.dumps(identity, indent=1) + "\n").encode())
-        write_atomic(self.folder / HITS, str(hits).encode())
+        (self.folder / FAILURE).unlink(missing_ok=True)
+
+    def note_failure(self, reason: str) -> None:
+        """Note that the library could not be read to its end: these pieces may be of no use."""
+        write_atomic(self.folder / FAILURE, reason.encode("utf-8", "surrogateescape"))
 
     def path(self, number: int) -> Path:
         """Where a piece stands."""
         return self.folder / f"shard-{number:07d}.csv"
 
     def done(self) -> frozenset[int]:
-        """The pieces that are there, whole."""
-        names = self.folder.glob("shard-*.csv")
-        numbers = (int(path.stem.rpartition("-")[2]) for path in names)
+        """The pieces that are there, whole, and of this screen."""
+        names = (SHARD_NAME.fullmatch(path.name) for path in self.folder.iterdir())
+        numbers = (int(name[1]) for name in names if name)
         return frozenset(number for number in numbers if self._content(number) is not None)
 
     def write(self, number: int, rows: Sequence[Told]) -> None:
@@ -95,7 +103,7 @@ class Shards:
         text = io.StringIO()
         LineWriter(text).rows.writerows(rows)
         content = text.getvalue().encode("utf-8", "surrogateescape")
-        write_atomic(self.path(number), sha256(content).hexdigest().encode() + b"\n" + content)
+        write_atomic(self.path(number), self._seal(number, content) + b"\n" + content)
 
     def read(self, number: int) -> list[Told]:
         """The added columns of a piece.
@@ -103,32 +111,68 @@ class Shards:
         Raises
         ------
         DataError
-            It is not there, or was damaged after it was written.
+            It is not there, is of another screen, or was damaged after it was written.
         """
         content = self._content(number)
         if content is None:
             raise DataError(
-                f"{self.path(number)} is missing or damaged; the same command makes it again"
+                f"{self.path(number)} is missing, damaged, or of another screen; the same command "
+                "makes it again"
             )
         text = content.decode("utf-8", "surrogateescape")
         return list(csv.reader(io.StringIO(text, newline="")))
 
     def remove(self) -> None:
-        """Delete all pieces."""
-        if self.folder.exists():
-            shutil.rmtree(self.folder)
+        """Delete what a screen has put here, the manifest last; what is somebody else's stays."""
+        if self._manifest() is not None:
+            if self.assays.is_dir():
+                shutil.rmtree(self.assays)
+            for path in list(self.folder.iterdir()):
+                if OWN_FILE.fullmatch(path.name):
+                    path.unlink()
+            (self.folder / MANIFEST).unlink()
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _refuse_foreign(self) -> None:
+        """Raise `DataError`, if the folder's place is taken by something that is no screen's."""
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
+            raise DataError(
+                f"{self.folder} is where the parts of this screen would be kept, and holds "
+                f"something else (no {MANIFEST} of a screen); move it away, or give another output"
+            )
+
+    def _refuse_other(self, found: dict[str, Any], identity: dict[str, Any]) -> None:
+        """Raise `DataError`, but for pieces of a library that was damaged and is another now."""
+        changed = [key for key in identity if found.get(key) != identity[key]]
+        failure = self.folder / FAILURE
+        if set(changed) <= OF_LIBRARY and failure.is_file():
+            warnings.warn(
+                f"{self.folder} has parts of a screen that ended in "
+                f"'{failure.read_text(encoding='utf-8', errors='replace')}'; the library is "
+                "another now, so the screen begins anew",
+                stacklevel=2,
+            )
+            return
+        raise DataError(
+            f"{self.folder} has parts of a screen with another {', '.join(changed)}; give "
+            "the same command to finish it, --overwrite to begin anew, or another output"
+        )
 
     def _manifest(self) -> dict[str, Any] | None:
-        path = self.folder / MANIFEST
-        if not path.is_file():
-            return None
+        """What the manifest says; None where there is none, or it is no screen's."""
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            return {}
+            found = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) and set(found) >= OURS else None
 
     def _content(self, number: int) -> bytes | None:
         if not self.path(number).is_file():
             return None
-        digest, _, content = self.path(number).read_bytes().partition(b"\n")
-        return content if sha256(content).hexdigest().encode() == digest else None
+        seal, _, content = self.path(number).read_bytes().partition(b"\n")
+        return content if seal == self._seal(number, content) else None
+
+    def _seal(self, number: int, content: bytes) -> bytes:
+        """Checksum of a piece: of what it holds, which one it is, and of which screen."""
+        return sha256(f"{self.key} {number}\n".encode() + content).hexdigest().encode()

@@ -23,6 +23,7 @@ from molmeta.screening.scorer import Told
 START = 300.0  # seconds that a worker may take to load the model
 STALL = 120.0  # seconds that a chunk may take
 SHORTEST = 10.0  # seconds that even one row may take
+TRIES = 4  # workers that may be lost as they start, or times that a chunk is begun again
 
 
 class _Lost(Exception):
@@ -46,6 +47,8 @@ class Supervisor:
     device : str
     stall : float
         Seconds for a whole chunk; smaller pieces have less.
+
+    On Linux a worker is killed when the thread that started it ends: none outlives this process.
     """
 
     def __init__(
@@ -58,7 +61,13 @@ class Supervisor:
         self.stopped = False
 
     def score(self, rows: Sequence[Ask]) -> list[Told]:
-        """The added columns of each row, chunk by chunk."""
+        """The added columns of each row, chunk by chunk.
+
+        Raises
+        ------
+        MolmetaError
+            No worker can be started, or some rows are too much for one together.
+        """
         starts = range(0, len(rows), CHUNK)
         return [told for start in starts for told in self._chunk(rows[start : start + CHUNK])]
 
@@ -79,23 +88,24 @@ class Supervisor:
     def _chunk(self, rows: Sequence[Ask]) -> list[Told]:
         """All rows at once; or, if the worker is lost, all but those that it is lost on.
 
-        What a row's neighbours are, and so its score to the last bit, depends on the rows alone.
+        What a row's neighbours are, and so its score to the last digit, depends on the rows alone.
         """
-        try:
-            return self._ask(rows)
-        except _Lost:
-            bad = self._isolate(list(range(len(rows))), rows)
-        good = [i for i in range(len(rows)) if i not in bad]
-        try:
-            found = self._ask([rows[i] for i in good]) if good else []
-        except _Lost as lost:
-            raise MolmetaError(
-                f"{len(good)} rows are too much for a worker at once, though not each alone "
-                f"({lost.reason}); give it more time (--stall-seconds), or fewer workers and so "
-                "more memory"
-            ) from None
-        told = dict(zip(good, found, strict=True))
-        return [told[i] if i in told else bad[i] for i in range(len(rows))]
+        bad: dict[int, Told] = {}
+        why = ""
+        for _ in range(TRIES):
+            good = [i for i in range(len(rows)) if i not in bad]
+            try:
+                found = self._ask([rows[i] for i in good]) if good else []
+            except _Lost as lost:
+                why = lost.reason
+                bad |= self._isolate(good, rows)
+            else:
+                told = bad | dict(zip(good, found, strict=True))
+                return [told[i] for i in range(len(rows))]
+        raise MolmetaError(
+            f"{len(rows) - len(bad)} rows are too much for a worker at once, though not each alone "
+            f"({why}); give it more time (--stall-seconds), or fewer workers and so more memory"
+        )
 
     def _isolate(self, places: list[int], rows: Sequence[Ask]) -> dict[int, Told]:
         """Of places on which the worker was lost together those on which it is lost alone."""
@@ -121,29 +131,33 @@ class Supervisor:
             raise self._died(process) from None
 
     def _running(self) -> subprocess.Popen[bytes]:
-        if self.stopped:
-            raise MolmetaError("the screen was stopped")
-        if self.process is None:
-            self.process, self.answers = self._start(), queue.Queue()
-            reader = threading.Thread(
-                target=_listen, args=(self.process.stdout, self.answers), daemon=True
-            )
-            reader.start()
+        """The process; one that dies as it starts is started again."""
+        tries = 0
+        while self.process is None:
+            tries += 1
             try:
-                self._answer(self.process, START)
+                self._start()
             except _Lost as lost:
-                why = lost.reason.replace(" on this molecule", "")
-                raise MolmetaError(f"no worker can be started ({why})") from None
+                if tries == TRIES or lost.status == "stalled":
+                    why = lost.reason.replace(" on this molecule", "")
+                    raise MolmetaError(f"no worker can be started ({why})") from None
         return self.process
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
+        """Start the process, and wait until it has loaded the model."""
+        if self.stopped:
+            raise MolmetaError("the screen was stopped")
         program = (sys.executable, "-c", "from molmeta.screening.worker import main; main()")
-        return subprocess.Popen(
-            [*program, str(self.folder), self.kind, self.device],
+        process = subprocess.Popen(
+            [*program, str(self.folder), self.kind, self.device, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **_environment()},
         )
+        self.process, self.answers = process, queue.Queue()
+        listening = (process.stdout, self.answers)
+        threading.Thread(target=_listen, args=listening, daemon=True).start()
+        self._answer(process, START)
 
     def _answer(self, process: subprocess.Popen[bytes], seconds: float) -> Any:
         try:

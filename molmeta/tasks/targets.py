@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from molmeta.errors import MolmetaError
+from molmeta.errors import ConfigError, MolmetaError
+from molmeta.schema import matches, shown
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,26 @@ Target = Classification | Regression
 
 
 def target_from_dict(spec: dict[str, Any]) -> Target:
-    """The inverse of `target_to_dict`."""
+    """The inverse of `target_to_dict`.
+
+    Raises
+    ------
+    ConfigError
+        It is no such dict.
+    """
+    kinds = {kind.kind: kind for kind in (Classification, Regression)}
+    kind = spec.get("kind") if isinstance(spec, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ConfigError(f"the target {shown(spec)} has no kind; it is {' or '.join(kinds)}")
     options = {key: value for key, value in spec.items() if key != "kind"}
-    kinds = {Classification.kind: Classification, Regression.kind: Regression}
-    return kinds[spec["kind"]](**options)
+    types = {f.name: get_type_hints(kinds[kind])[f.name] for f in fields(kinds[kind])}
+    for key, value in options.items():
+        if key not in types or not matches(value, types[key]):
+            raise ConfigError(
+                f"the target has {key} = {shown(value)}; a {kind} takes {', '.join(types)}, of "
+                "the right type"
+            )
+    return kinds[kind](**options)
 
 
 def target_to_dict(target: Target) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from .meta_training import for_images as for_images
 from .meta_training import meta_train as meta_train
 from .meta_training import meta_train_images as meta_train_images
 from .molecule_batches import MoleculeBatches as MoleculeBatches
+from .progress import Progress as Progress
+from .progress import progress_of as progress_of
 from .runs import compute_features as compute_features
 from .runs import digest as digest
 from .runs import feature_blocks as feature_blocks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from molmeta.device import resolve
 from molmeta.encoders import Whitened
 from molmeta.errors import ConfigError
-from molmeta.files import cache_folder, locked, write_atomic
+from molmeta.files import cache_folder, locked, remove_leftovers, write_atomic
 from molmeta.learners import Embedded, Learner
 from molmeta.models import (
     BaseModel,
@@ -33,6 +33,14 @@ from molmeta.training.distributed import rank, world_size
 from molmeta.training.trainer import MetaTrainer, Sampler, Validate
 
 FITTED = 20_000  # molecules whose vectors have a covariance to go by
+WRITTEN = (
+    "checkpoint.safetensors",
+    "model.safetensors",
+    "config.json",
+    "history.csv",
+    "environment.json",
+    "README.md",
+)
 MANY = 20_000  # molecules whose features take longer than it takes to write them down
 
 
@@ -88,6 +96,13 @@ def run_training(
     Without a `sampler`, an experiment of no steps is written as it is. `digests` are checksums of
     training and validation data; of the `facts` for the model's card, the last says what selected
     it.
+
+    Raises
+    ------
+    CheckpointError
+        The folder's checkpoint is damaged, or of another run.
+    DataError
+        Several processes are to train in a folder in which another run does.
     """
     identity = {
         "model": asdict(experiment.model),
@@ -95,26 +110,34 @@ def run_training(
         "training data": digests[0],
         "validation data": digests[1],
     }
-    folder = None if save_dir is None else Path(save_dir)
     trainer = MetaTrainer(learner, sampler, experiment.training, validate, identity)
+    folder = None if save_dir is None else Path(save_dir)
     with _alone_in(folder):
         learner = trainer.run(folder and folder / "checkpoint.safetensors", progress).for_use()
+        if folder is None or rank() > 0:
+            return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
+        model = save_pretrained(learner, experiment, folder)
+        write_atomic(folder / "history.csv", trainer.history_csv().encode())
+        environment = environment_json({"training_seconds": round(trainer.seconds, 3)})
+        write_atomic(folder / "environment.json", environment.encode())
+        write_atomic(folder / "README.md", model_card(model, trainer.history, facts).encode())
+        return model
+
+
+@contextmanager
+def _alone_in(folder: Path | None) -> Iterator[None]:
+    """Hold a run's folder from before its checkpoint is read until all is written.
+
+    Another run of the folder waits for this one, and then finds it finished. Of processes that
+    train together, the first holds it, and is refused, as the others cannot wait.
+    """
     if folder is None or rank() > 0:
-        return BaseModel(learner, experiment, tensors_sha256(learner.state_dict()))
-    model = save_pretrained(learner, experiment, folder)
-    write_atomic(folder / "history.csv", trainer.history_csv().encode())
-    environment = environment_json({"training_seconds": round(trainer.seconds, 3)})
-    write_atomic(folder / "environment.json", environment.encode())
-    write_atomic(folder / "README.md", model_card(model, trainer.history, facts).encode())
-    return model
-
-
-def _alone_in(folder: Path | None) -> AbstractContextManager[None]:
-    """Two runs of one folder wait for each other; processes that train together do not."""
-    if folder is None or world_size() > 1:
-        return nullcontext()
-    name = sha256(str(folder.resolve()).encode()).hexdigest()[:20]
-    return locked(cache_folder() / "locks" / name, f"another run trains in {folder}", wait=True)
+        yield
+        return
+    with locked(folder / ".lock", f"another run trains in {folder}", wait=world_size() == 1):
+        for name in WRITTEN:
+            remove_leftovers(folder / name)
+        yield
 
 
 def fit_whitening(learner: Learner, assays: Sequence[Assay], seed: int) -> None:

@@ -18,14 +18,12 @@ from typing import Any, Protocol
 
 import pandas as pd
 import torch
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 from tqdm import tqdm
 
 from molmeta.errors import CheckpointError, ConfigError, MolmetaError
-from molmeta.files import write_atomic
 from molmeta.learners import Embedded, Learner
-from molmeta.models import Training, read_safetensors, tensors_sha256
+from molmeta.models import Training, tensors_sha256
 from molmeta.seeds import number
 from molmeta.tasks import Episode
 from molmeta.training.distributed import (
@@ -37,6 +35,7 @@ from molmeta.training.distributed import (
     sum_number,
     world_size,
 )
+from molmeta.training.progress import Progress, read_progress, write_progress
 
 MANY_WEIGHTS = 5_000_000  # more are read and written once a step, not a dozen times
 WARM_UP = 0.02  # part of the steps, where the schedule has one
@@ -207,7 +206,7 @@ class MetaTrainer:
         )
 
     def save(self, path: Path) -> None:
-        """All of the run's state as one safetensors file, replaced at once."""
+        """All of the run's state as one file with checksums, replaced at once."""
         tensors = _flatten(
             {
                 "model": self.learner.state_dict(),
@@ -215,13 +214,8 @@ class MetaTrainer:
                 "optimiser": self.optimiser.state_dict()["state"],
             }
         )
-        header = {
-            "step": json.dumps(self.step),
-            "history": json.dumps(self.history),
-            "identity": json.dumps(self.identity),
-            "seconds": json.dumps(self.seconds),
-        }
-        write_atomic(path, save_tensors(tensors, metadata=header))
+        progress = Progress(self.step, self.history, self.identity, self.seconds)
+        write_progress(path, progress, tensors)
 
     def load(self, path: Path) -> None:
         """Take a run up again.
@@ -229,27 +223,32 @@ class MetaTrainer:
         Raises
         ------
         CheckpointError
-            The file is damaged, or of a run with other settings or data.
+            The file was changed or is damaged, or is of a run with other settings or data.
         """
-        tensors, header = read_safetensors(path)
-        found = json.loads(header.get("identity", "{}"))
-        changed = [key for key, value in self.identity.items() if found.get(key) != value]
+        found, tensors = read_progress(path)
+        changed = [k for k, value in self.identity.items() if found.identity.get(k) != value]
         if changed:
             raise CheckpointError(
                 f"{path} is of a run with another {', '.join(changed)}; use the same to go on "
                 "with it, or another folder for a new run"
             )
         parts = {key: _part(tensors, key) for key in ("model", "best", "optimiser")}
-        try:
-            self.learner.load_state_dict(parts["model"])
-        except RuntimeError as error:
-            raise CheckpointError(f"{path} is of another model: {error}") from None
+        state = _unflatten(parts["optimiser"])
+        own = self.learner.state_dict()
+        shapes = {name: tensor.shape for name, tensor in own.items()}
+        same = all(
+            {name: tensor.shape for name, tensor in parts[key].items()} == shapes
+            for key in ("model", "best")
+        )
+        if not same or not _of_optimiser(state, self.optimiser):
+            raise CheckpointError(
+                f"{path} is of another model: its tensors have other names or shapes; delete it to "
+                "begin the run anew"
+            )
+        self.learner.load_state_dict(parts["model"])
         self.best = {name: tensor.to(self.device) for name, tensor in parts["best"].items()}
-        state = self.optimiser.state_dict()
-        state["state"] = _unflatten(parts["optimiser"])
-        self.optimiser.load_state_dict(state)
-        self.step, self.history = json.loads(header["step"]), json.loads(header["history"])
-        self.seconds = json.loads(header.get("seconds", "0"))
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        self.step, self.history, self.seconds = found.step, found.history, found.seconds
 
     def history_csv(self) -> str:
         """Step, mean loss since the last look, and validation score of every look."""
@@ -295,8 +294,19 @@ def _part(tensors: dict[str, Tensor], key: str) -> dict[str, Tensor]:
 
 
 def _unflatten(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """Tensors of weights by their number; −1 where the name begins with none."""
     out: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        number_, _, key = name.partition("|")
-        out.setdefault(int(number_), {})[key] = tensor
+        start, _, key = name.partition("|")
+        out.setdefault(int(start) if start.isdecimal() else -1, {})[key] = tensor
     return out
+
+
+def _of_optimiser(state: dict[int, dict[str, Tensor]], optimiser: torch.optim.Optimizer) -> bool:
+    """Whether a state is of an optimiser's weights: a number for each, or a tensor as large."""
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    return all(
+        0 <= number_ < len(weights)
+        and all(tensor.shape in ((), weights[number_].shape) for tensor in kept.values())
+        for number_, kept in state.items()
+    )

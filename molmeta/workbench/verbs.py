@@ -19,6 +19,7 @@ from molmeta.molecules import Molecules
 from molmeta.screening import Ask, MoleculeReader
 from molmeta.screening.libraries import open_library
 from molmeta.tasks import Assay
+from molmeta.text_files import utf8
 from molmeta.workbench.comparison import Comparison
 from molmeta.workbench.cross_validation import REPEATS, compare, standard_models
 from molmeta.workbench.curation import check_data
@@ -156,7 +157,7 @@ def write_report(
 def read_library(
     path: str | Path, smiles_column: str, policy: Policy
 ) -> tuple[list[str], list[LibraryRow]]:
-    """The header and all rows of a library that is to be held in memory.
+    """The header and all rows of a library that is to be held in memory; all texts are UTF-8.
 
     Raises
     ------
@@ -166,12 +167,12 @@ def read_library(
     library, out = open_library(path, smiles_column), []
     read_row = MoleculeReader(policy, library.kind)
     for row in library.rows():
-        found = read_row(Ask.of(row))
+        cells, found = [utf8(cell) for cell in row.cells], read_row(Ask.of(row))
         if isinstance(found, Standardised):
-            out.append(LibraryRow(row.cells, row.text, found.status, found.reason, None))
+            out.append(LibraryRow(cells, utf8(row.text), found.status, found.reason, None))
         else:
-            out.append(LibraryRow(row.cells, Chem.MolToSmiles(found), "ok", "", found))
-    return library.header, out
+            out.append(LibraryRow(cells, Chem.MolToSmiles(found), "ok", "", found))
+    return [utf8(name) for name in library.header], out
 
 
 def measured_molecules(smiles: pd.Series, policy: Policy) -> list[Chem.Mol]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,6 @@ from molmeta.errors import DataError
 from molmeta.registry import nearest
 
 Kind = Literal["smiles", "molblock"]
-LONGEST = 1 << 24  # characters of one record; a longer one is no molecule
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def find_column(path: Path, header: Sequence[str], name: str) -> int:
     """
     if name not in header:
         raise DataError(f"{path} has no column '{name}'{nearest(name, header)}")
-    twice = [one for one in header if header.count(one) > 1]
-    if twice:
-        raise DataError(f"{path} has two columns '{twice[0]}'; rename one")
+    if len(set(header)) < len(header):
+        twice = next(one for one, times in Counter(header).items() if times > 1)
+        raise DataError(f"{path} has two columns '{twice}'; rename one")
     return header.index(name)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import IO
 
 from molmeta.errors import DataError
-from molmeta.screening.libraries.base import LONGEST, Library, Row, find_column
-from molmeta.screening.libraries.compression import open_text
+from molmeta.screening.libraries.base import Library, Row, find_column
+from molmeta.text_files import LONGEST, open_text
 
 csv.field_size_limit(2**31 - 1)  # a long cell is a row with a status, not the end
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from molmeta.errors import DataError
 from molmeta.screening.libraries.base import Library
-from molmeta.screening.libraries.compression import COMPRESSED
 from molmeta.screening.libraries.csv_library import CsvLibrary
 from molmeta.screening.libraries.parquet import ParquetLibrary
 from molmeta.screening.libraries.sdf import SdfLibrary
 from molmeta.screening.libraries.smi import SmiLibrary
+from molmeta.text_files import COMPRESSED
 
 READERS: dict[str, Callable[[Path, str], Library]] = {
     ".csv": CsvLibrary,

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from molmeta.screening.libraries.base import LONGEST, Kind, Library, Row
-from molmeta.screening.libraries.compression import open_text
+from molmeta.errors import DataError
+from molmeta.screening.libraries.base import Kind, Library, Row
+from molmeta.text_files import LONGEST, open_text
 
 FIELD = re.compile(r"^>.*?<([^>]+)>")
 END = "$$$$"
+WIDEST = 8  # cells of the table that a character of the file may stand for
 
 
 class SdfLibrary(Library):
@@ -19,15 +21,19 @@ class SdfLibrary(Library):
 
     Where a field has that name itself, the title's is `title_`. What is no UTF-8 stays in the
     cells, and is replaced in `Row.text`.
+
+    Raises
+    ------
+    DataError
+        Its records have so many fields that differ that the table of them would be far larger than
+        the file.
     """
 
     kind: ClassVar[Kind] = "molblock"
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        names: dict[str, None] = {}
-        for lines, _ in self._records():
-            names.update(dict.fromkeys(_parts(lines)[1]))
+        names = self._names()
         title = "title"
         while title in names:
             title += "_"
@@ -37,6 +43,20 @@ class SdfLibrary(Library):
         """Every record."""
         for lines, whole in self._records():
             yield self._row(lines, whole=whole)
+
+    def _names(self) -> dict[str, None]:
+        """The names of all fields, in the order in which they come."""
+        names: dict[str, None] = {}
+        read = 0
+        for number, (lines, _) in enumerate(self._records(), start=1):
+            names.update(dict.fromkeys(_parts(lines)[1]))
+            read += len(lines) + sum(map(len, lines))
+            if number * len(names) > max(LONGEST, WIDEST * read):
+                raise DataError(
+                    f"{self.path} has {len(names):,} different fields in {number:,} records, few "
+                    "of them in each; leave fields out, or write it as CSV"
+                )
+        return names
 
     def _row(self, lines: list[str], *, whole: bool) -> Row:
         block, fields = _parts(lines)
@@ -52,14 +72,15 @@ class SdfLibrary(Library):
         """The lines of each record, without their ends; and whether these are all."""
         with open_text(self.path) as text:
             record: list[str] = []
-            size = 0
+            size, begins = 0, True  # of the record; whether what is read next begins a line
             while line := text.readline(LONGEST + 1):
-                if line.startswith(END):
+                if begins and line.startswith(END):
                     yield record, size <= LONGEST
                     record, size = [], 0
                 elif size <= LONGEST:
                     record.append(line.rstrip("\n"))
                     size += len(line)
+                begins = line.endswith("\n")
             if any(line.strip() for line in record):
                 yield record, size <= LONGEST
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from molmeta.screening.libraries.base import LONGEST, Library, Row
-from molmeta.screening.libraries.compression import open_text
+from molmeta.screening.libraries.base import Library, Row
+from molmeta.text_files import LONGEST, open_text
 
 
 class SmiLibrary(Library):

@@ -144,7 +144,7 @@ def test_missing_photographs_are_counted_and_named(tmp_path):
         ({"val": [("n10.jpg", "n01")]}, "class n01 is in train.csv and val.csv"),
         ({"val": [("n101.jpg", "n10"), ("n101.jpg", "n10")]}, "n101.jpg is listed twice"),
         ({"val": [("../n10.jpg", "n10")]}, "'../n10.jpg' is no name of a file"),
-        ({"val": []}, "val.csv has no rows"),
+        ({"val": []}, "val.csv has a header but no rows"),
     ],
 )
 def test_tables_that_cannot_be_right_are_refused(tmp_path, change, message):
@@ -160,7 +160,7 @@ def test_missing_and_other_tables(tmp_path):
     with pytest.raises(DataError, match="columns file, class; it needs filename and label"):
         load_miniimagenet(folder)
     (folder / "val.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"val.csv cannot be read as CSV"):
+    with pytest.raises(DataError, match=r"val.csv is UTF-16"):
         load_miniimagenet(folder)
 
 

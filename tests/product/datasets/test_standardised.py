@@ -33,5 +33,16 @@ def test_another_policy_is_another_result() -> None:
     assert kept["CC(=O)[O-].[Na+]"].status == "mixture"
 
 
+def test_line_ends_in_a_text_make_no_other_texts_of_it() -> None:
+    for texts in (
+        ["CCO", "a\nb", "c", "\udcff"],
+        ["CCO", "a", "b\nc", "\udcff"],
+        ["CCO", "a", "b", "c"],
+    ):
+        found = module.standardised(texts, Policy())
+        assert list(found) == texts
+        assert [one.status for one in found.values()] == [one.status for one in standardise(texts)]
+
+
 def _refuse(*_: object) -> None:
     raise AssertionError("standardised again")

@@ -167,3 +167,34 @@ def test_labels_of_validation_assays_are_not_known_when_these_are_scored(
     scores, _ = run(command, tmp_path)
     alone = scores[(scores["learner"] == "label_only") & (scores["metric"] == "roc_auc")]
     assert (alone["value"] == 0.5).all()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "old", "new"),
+    [("*/scores-*.csv", b"delta_auprc,0.", b"delta_auprc,9."), ("audit-*.md", b" %", b"0 %")],
+    ids=("scores", "audit"),
+)
+def test_what_is_kept_is_believed_only_as_it_was_written(
+    pattern: str,
+    old: bytes,
+    new: bytes,
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command = [*words, "--support-sizes", "8", "--learners", "nearest_neighbours"]
+    command += ["--workers", "1"]
+    scores, page = run(command, tmp_path)
+    path = sorted((tmp_path / "runs").glob(pattern))[0]
+    content = path.read_bytes()
+    assert old in content
+    for changed in (content.replace(old, new, 1), content[: len(content) // 2], b""):
+        path.write_bytes(changed)
+        capsys.readouterr()
+        assert main(command) == 2
+        error = capsys.readouterr().err.strip().splitlines()[-1]
+        assert path.name in error and "delete the file" in error
+    path.unlink()
+    again, page_again = run(command, tmp_path)
+    pd.testing.assert_frame_equal(again, scores)
+    assert page_again == page

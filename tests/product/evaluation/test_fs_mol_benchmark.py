@@ -146,5 +146,5 @@ def test_a_table_without_the_column_is_refused(tmp_path: Path) -> None:
     (tmp_path / "groups.csv").write_text("assay_id,kind\nA,x\n")
     with pytest.raises(DataError, match="no column 'class'; it has: assay_id, kind"):
         read_groups(tmp_path / "groups.csv", "class")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="there is no file"):
         read_groups(tmp_path / "missing.csv", "class")

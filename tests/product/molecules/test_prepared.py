@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from dataclasses import fields
 from pathlib import Path
@@ -85,6 +86,31 @@ def test_a_flipped_bit_is_found_and_mended(drugs: Molecules, tmp_path: Path) -> 
     mended = kept(drugs.smiles, tmp_path)
     same(mended.block("ecfp4"), Molecules(drugs.smiles).block("ecfp4"))
     same(kept(drugs.smiles, tmp_path).block("ecfp4"), mended.block("ecfp4"))
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=("edited", "nested"))
+def test_what_is_said_of_kept_arrays_has_a_checksum(
+    deep: bool, drugs: Molecules, tmp_path: Path
+) -> None:
+    kept(drugs.smiles, tmp_path).compute("ecfp4")
+    (path,) = tmp_path.glob("*/ecfp4-*/arrays.json")
+    text = path.read_text()
+    assert '"width": 2048' in text
+    path.write_text("[" * 100_000 if deep else text.replace('"width": 2048', '"width": 4096'))
+    with pytest.warns(UserWarning, match="is damaged"):
+        mended = kept(drugs.smiles, tmp_path).block("ecfp4")
+    same(mended, Molecules(drugs.smiles).block("ecfp4"))
+    assert path.read_text() == text
+
+
+def test_what_an_earlier_version_kept_is_made_again(drugs: Molecules, tmp_path: Path) -> None:
+    kept(drugs.smiles, tmp_path).compute("ecfp4")
+    (path,) = tmp_path.glob("*/ecfp4-*/arrays.json")
+    text = path.read_text()
+    old = {key: part for key, part in json.loads(text).items() if key != "header_sha256"}
+    path.write_text(json.dumps(old))
+    kept(drugs.smiles, tmp_path).compute("ecfp4")
+    assert path.read_text() == text
 
 
 def test_a_disk_that_refuses_is_no_error(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +25,14 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
 }
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as one:
+        for name, content in files.items():
+            one.writestr(name, content)
+    return archive.getvalue()
 
 
 def block(text: str, title: str = "") -> str:

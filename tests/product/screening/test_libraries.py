@@ -5,15 +5,18 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import tarfile
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from library_files import CONTENTS, PACK, SMILES, opened, read, refused
+from library_files import CONTENTS, PACK, SMILES, opened, read, refused, zipped
 from rdkit import Chem
 
+from molmeta import text_files
 from molmeta.errors import DataError
-from molmeta.screening.libraries import compression
+from molmeta.featurizers.standardisation import Standardiser
+from molmeta.screening.libraries.base import find_column
 from molmeta.screening.libraries.formats import open_library
 
 
@@ -61,7 +64,7 @@ def test_a_missing_file(ending: str, tmp_path: Path) -> None:
         open_library(tmp_path / f"folder{ending}")
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.csv.zip", "a.tsv.gz", "a", "a.gz", ".csv"])
+@pytest.mark.parametrize("name", ["a.txt", "a.zip", "a.tsv.gz", "a", "a.gz", ".csv"])
 def test_an_unknown_ending(name: str, tmp_path: Path) -> None:
     refused(tmp_path, name, "smiles\nC\n", f"ends in '{Path(name).suffix}'", ".csv", ".sdf", ".gz")
 
@@ -119,6 +122,23 @@ def test_a_flipped_byte_is_told_or_harmless(ending: str, packing: str, tmp_path:
     assert told > 100
 
 
+@pytest.mark.parametrize("ending", CONTENTS)
+def test_one_file_in_a_zip_is_read_and_its_damage_told(ending: str, tmp_path: Path) -> None:
+    content = zipped({f"a{ending}": CONTENTS[ending]})
+    whole = read(opened(tmp_path, f"a{ending}", CONTENTS[ending]))
+    assert read(opened(tmp_path, f"a{ending}.zip", content)) == whole
+    for size in [*range(8, len(content), 31), len(content) - 1]:
+        refused(tmp_path, f"a{ending}.zip", content[:size], "truncated or damaged")
+    for place in range(0, len(content), 7):
+        flipped = bytearray(content)
+        flipped[place] ^= 0x55
+        try:
+            assert read(opened(tmp_path, f"b{ending}.zip", bytes(flipped))) == whole
+        except DataError:
+            pass
+    refused(tmp_path, f"a{ending}.zip", zipped({"a": "x", "b": "y"}), "2 files in it")
+
+
 @pytest.mark.parametrize("packing", PACK)
 def test_streams_behind_each_other_are_one_file(packing: str, tmp_path: Path) -> None:
     parts = ["smiles\nCC", "O\nCCN\n", "", "CCC\n"]
@@ -141,9 +161,9 @@ def test_what_stands_behind_a_stream_is_not_passed_over(
 def test_a_bomb_is_refused(
     ending: str, packing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compression, "LARGEST", 1 << 16)
+    monkeypatch.setattr(text_files, "LARGEST", 1 << 16)
     bomb = PACK[packing](f"smiles\n{'C' * 1_000_000}\n".encode())
-    assert len(bomb) * compression.RATIO < 1_000_000
+    assert len(bomb) * text_files.RATIO < 1_000_000
     refused(tmp_path, f"a{ending}", bomb, "unpacks to more than", "200 times", "unpack it first")
 
 
@@ -152,18 +172,18 @@ def test_what_unpacks_to_less_than_the_cap_is_no_bomb(
 ) -> None:
     content = b"smiles\n" + b"C\n" * 100_000
     packed = bz2.compress(content)
-    monkeypatch.setattr(compression, "LARGEST", len(content))
-    assert len(packed) * compression.RATIO < len(content)
+    monkeypatch.setattr(text_files, "LARGEST", len(content))
+    assert len(packed) * text_files.RATIO < len(content)
     assert sum(1 for _ in opened(tmp_path, "a.csv", packed).rows()) == 100_000
-    monkeypatch.setattr(compression, "LARGEST", 1)  # nor is one that is large itself
-    monkeypatch.setattr(compression, "RATIO", 1 + len(content) // len(packed))
+    monkeypatch.setattr(text_files, "LARGEST", 1)  # nor is one that is large itself
+    monkeypatch.setattr(text_files, "RATIO", 1 + len(content) // len(packed))
     assert sum(1 for _ in opened(tmp_path, "a.csv", packed).rows()) == 100_000
 
 
 def test_xz_that_needs_too_much_memory_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": compression.MEMORY * 2}]
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": text_files.MEMORY * 2}]
     content = lzma.compress(b"smiles\nC\n", filters=filters)
     refused(tmp_path, "a.csv.xz", content, "Memory usage limit")
     best = lzma.compress(b"smiles\nC\n", preset=9 | lzma.PRESET_EXTREME)
@@ -172,7 +192,6 @@ def test_xz_that_needs_too_much_memory_is_refused(
 
 ZSTD = bytes.fromhex("28b52ffd0458490000736d696c65730a430a")
 OTHERS = {
-    "zip": (b"PK\x03\x04" + bytes(30), ("zip or Excel", "unpack it")),
     "zstd": (ZSTD, ("zstd", "unpack it first")),
     "UTF-16": ("smiles\nC\n".encode("utf-16"), ("UTF-16", "CSV UTF-8")),
     "UTF-16, big end first": (b"\xfe\xff" + "smiles\nC\n".encode("utf-16-be"), ("UTF-16",)),
@@ -197,4 +216,46 @@ def test_what_is_neither_compressed_nor_text_is_damaged(ending: str, tmp_path: P
     refused(tmp_path, f"a{ending}.gz", content, "damaged")
 
 
-# CSV
+@pytest.mark.parametrize("ending", CONTENTS)
+def test_a_tar_archive_is_named(ending: str, tmp_path: Path) -> None:
+    (tmp_path / f"in{ending}").write_text(CONTENTS[ending])
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / f"in{ending}")
+    content = (tmp_path / "a.tar").read_bytes()
+    refused(tmp_path, f"a{ending}", content, "tar archive", "unpack it")
+    refused(tmp_path, f"a{ending}.gz", gzip.compress(content), "tar archive", "unpack it")
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_zero_makes_no_utf16_of_a_file(place: int, tmp_path: Path) -> None:
+    content = bytearray(b"CC a\nCCO b\n")
+    content[place] = 0
+    rows = read(opened(tmp_path, "a.smi", bytes(content)))
+    assert [row.text for row in rows][1:] == ["CCO"]
+    marked = Standardiser()(rows[0].text).status
+    assert marked == ("ok" if place == 3 else "invalid")
+
+
+def test_a_header_of_very_many_columns_is_looked_at_once(
+    tmp_path: Path,
+) -> None:
+    asked = 0
+
+    class Name(str):
+        __slots__ = ()
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal asked
+            asked += 1
+            return str.__eq__(self, other)
+
+        __hash__ = str.__hash__
+
+    header = [Name(f"c{n}") for n in range(5000)] + [Name("smiles")]
+    assert find_column(tmp_path, header, "smiles") == 5000
+    assert asked < 10 * len(header)
+    with pytest.raises(DataError, match="no column 'smile'; did you mean 'smiles'") as caught:
+        find_column(tmp_path, header, "smile")
+    assert len(str(caught.value)) < 2000
+    with pytest.raises(DataError, match="two columns 'c7'"):
+        find_column(tmp_path, [*header, "c7"], "smiles")

@@ -223,7 +223,8 @@ def test_parts_of_another_screen_are_not_thrown_away_unasked(
     (tmp_path / "in.csv").write_text("smiles\nCCO\n")
     parts = tmp_path / ".out.csv.parts"
     parts.mkdir()
-    (parts / "manifest.json").write_text(json.dumps({"library": "another"}))
+    manifest = {"molmeta": "another", "library": "another", "shard": 8192}
+    (parts / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(Exception, match="another molmeta, rdkit, library"):
         screen(adapted, tmp_path / "in.csv", tmp_path / "out.csv")
     assert parts.is_dir()
@@ -328,3 +329,22 @@ def test_whatever_is_in_the_rows_each_comes_out_in_its_place(
     assert {row[3] for row in rows} <= set(get_args(Status))
     assert all((row[3] == "ok") == bool(row[2]) == (not row[4]) for row in rows)
     assert summary.rows == 6000 and 1000 < summary.statuses["ok"] < 5500
+
+
+@pytest.mark.parametrize("name", ["prototypical", "graph"])
+def test_neighbours_change_a_score_by_rounding_alone(
+    name: str, smiles: list[str], tmp_path: Path
+) -> None:
+    base, measured = from_pretrained(name), load_embedded()["CHEMBL4203_Ki"].take(np.arange(32))
+    classes = base.experiment.model.target["kind"] == "classification"
+    adapted = base.adapt(measured.binarise() if classes else measured)
+    orders = {"all": smiles, "again": smiles, "backwards": smiles[::-1], "some": smiles[::7]}
+    scores = {}
+    for order, listed in orders.items():
+        pd.DataFrame({"smiles": listed}).to_csv(tmp_path / f"{order}.csv", index=False)
+        screen(adapted, tmp_path / f"{order}.csv", tmp_path / f"{order}-scores.csv")
+        scores[order] = pd.read_csv(tmp_path / f"{order}-scores.csv")["score"].to_numpy()
+    assert scores["all"].std() > 0.01
+    assert (scores["again"] == scores["all"]).all()
+    np.testing.assert_allclose(scores["backwards"][::-1], scores["all"], rtol=1e-5)
+    np.testing.assert_allclose(scores["some"], scores["all"][::7], rtol=1e-5)

@@ -106,6 +106,7 @@ def test_killed_from_outside_with_its_workers(
     words = command(library, model, assay, out, "--engine", "local", "--workers", "2")
     process = at_its_second_piece(words, tmp_path, stderr=subprocess.DEVNULL)
     workers = children(process.pid)
+    os.kill(workers[0], signal.SIGSTOP)
     process.kill()
     process.wait()
     assert len(workers) == 2 and not out.exists()
@@ -117,14 +118,19 @@ def test_killed_from_outside_with_its_workers(
     is_finished(out, unbroken)
 
 
-def test_a_lost_worker_is_replaced(
+def test_a_lost_worker_is_replaced_and_so_is_the_next(
     library: Path, model: Path, assay: Path, unbroken: tuple[bytes, bytes], tmp_path: Path
 ) -> None:
     out = tmp_path / "out.csv"
     words = command(library, model, assay, out, "--engine", "local", "--workers", "1")
     process = at_its_second_piece(words, tmp_path)
-    for worker in children(process.pid):
-        os.kill(worker, signal.SIGKILL)
+    lost: set[int] = set()
+    while len(lost) < 3:
+        assert process.poll() is None
+        for worker in set(children(process.pid)) - lost:
+            os.kill(worker, signal.SIGKILL)
+            lost.add(worker)
+        time.sleep(0.01)
     assert process.wait() == 0
     is_finished(out, unbroken)
 
