@@ -15,7 +15,8 @@ from common import LAYERS, WIDTH, smiles
 
 HERE = Path(__file__).parent
 FOLDER = HERE / ".peers"
-CHEMPROP = ("chemprop==2.3.1", "torch==2.13.0")
+CHEMPROP = ("chemprop==2.3.1", "torch==2.13.0", "cuik-molmaker-pin==2026.3.6")
+NAMES = {"": "chemprop 2.3.1", "-cuik": "chemprop 2.3.1 with cuik-molmaker"}
 
 
 def chemprop_python() -> Path:
@@ -29,7 +30,10 @@ def chemprop_python() -> Path:
 
 
 class Chemprop:
-    """A process that featurises or predicts the benchmark's molecules, a round a call."""
+    """A process that featurises or predicts the benchmark's molecules, a round a call.
+
+    `what` is `featurise` or `predict`, with `-cuik` behind it for its path through C++.
+    """
 
     def __init__(self, what: str) -> None:
         self.what = what

@@ -20,6 +20,8 @@ class Summary:
         What became of features that were to be kept.
     before : bool
         An earlier run of the same had written everything, and was ended as it put away its parts.
+    features : str
+        What became of features that were to be kept.
     """
 
     rows: int = 0
@@ -27,6 +29,7 @@ class Summary:
     enrichment: list[str] = field(default_factory=list)
     features: str = ""
     before: bool = False
+    features: str = ""
 
     def add(self, status: str) -> None:
         """Count a row."""
