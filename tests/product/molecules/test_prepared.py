@@ -71,9 +71,9 @@ def test_another_featuriser_is_another_block(
     monkeypatch.setattr("molmeta.molecules.prepared.rdkit.__version__", "2100.01.1")
     from molmeta.molecules import prepared
 
-    prepared._made_by.cache_clear()
+    prepared.made_by.cache_clear()
     assert prepared.Prepared(tmp_path, drugs.smiles).block("ecfp4") is None
-    prepared._made_by.cache_clear()
+    prepared.made_by.cache_clear()
 
 
 @pytest.mark.filterwarnings("ignore:.*is damaged")
