@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import mutants_tests
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
