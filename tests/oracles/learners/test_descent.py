@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from math import nan
 
 import pytest
 import torch
@@ -24,6 +25,7 @@ def loss(parameters: dict[str, Tensor]) -> Tensor:
         ([3, 4, 2, 5, 4, 1], 3, 5),  # a lower one begins the count anew
         ([3, 2, 5, 2, 5, 4], 4, 6),  # of equals the last
         ([3, 2, 1, 0.5, 0.4, 0.3], 6, 6),  # never worse
+        ([nan, nan, 1], 0, 2),  # no number is no improvement
     ],
 )
 def test_the_lowest_is_kept_and_patience_is_for_steps_in_a_row(
@@ -31,6 +33,6 @@ def test_the_lowest_is_kept_and_patience_is_for_steps_in_a_row(
 ) -> None:
     left = iter(watched)
     found = adam_until(loss, lambda _: next(left), START, LR, steps=6, patience=2)
-    path = list(islice(adam_path(loss, START, LR), kept))
+    path = [START, *islice(adam_path(loss, START, LR), kept)]
     assert torch.equal(found["w"], path[-1]["w"])
     assert len(watched) - len(list(left)) == asked
