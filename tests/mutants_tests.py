@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOMS = ("learners", "screening", "models")
+DEFAULTS = "tests/product/models/test_defaults.py"
 LAWS = "tests/laws/learners"
 SLOW_LAW = f"--ignore={LAWS}/test_learns.py"
+ON = "(vectors or counts or prior)"  # encoders that the laws are tried on
 ORACLES = {  # of learners whose oracles do not have their name
     "base": "learners/test_prototypical learners/test_maml_gradient",
     "deep_kernel": "learners/test_gaussian_process learners/test_unit_length",
-    "descent": "learners/test_maml_gradient learners/test_reptile baselines/test_fine_tuning",
+    "descent": "learners/test_descent learners/test_maml_gradient learners/test_reptile "
+    "baselines/test_fine_tuning",
     "distance": "learners/test_prototypical learners/test_matching",
     "functional": "baselines/test_baselines learners/test_prototypical",
     "gradient_based": "learners/test_step_sizes learners/test_maml_gradient learners/test_reptile",
@@ -52,8 +55,8 @@ def tests_of(path: Path) -> list[str]:
     """Arguments of pytest for a file of `molmeta/`."""
     room, stem = path.parts[1], path.stem
     if room == "learners":
-        laws = [LAWS, SLOW_LAW, "-k", f"oracles or {CASES.get(stem, stem)}"]
-        return [*files("tests/oracles", ORACLES.get(stem) or oracles_named(stem)), *laws]
+        laws = [LAWS, SLOW_LAW, "-k", f"oracles or product or ({CASES.get(stem, stem)}) and {ON}"]
+        return [DEFAULTS, *files("tests/oracles", ORACLES.get(stem) or oracles_named(stem)), *laws]
     if room == "models":
         return files("tests/product/models", MODELS)
     about = f"{stem} {path.parent.name}"

@@ -245,14 +245,25 @@ class Trial:
             self.check(run)
 
     def flip_kept(self) -> None:
-        """Kill a run, and flip a bit of what it has kept."""
-        self.kill()
-        files = [path for path in self.out.parent.glob(".out*/**/*") if path.is_file()]
-        files += [path for path in self.out.parent.glob(".*.done")]
-        if files:
+        """Kill a run that has kept a piece, and flip a bit of what is kept, whatever kind of it."""
+        run = self.start(self.engine())
+        while run.process.is_alive() and not self.kept("shard-*.csv"):
+            time.sleep(0.01)
+        run.kill(signal.SIGKILL, all_of_it=False)
+        self.check(run)
+        kinds: dict[str, list[Path]] = {}
+        for path in self.kept("*"):
+            kinds.setdefault(kind_of(path), []).append(path)
+        if kinds:
             self.flipped = True
-            path = sorted(files)[self.rng.integers(len(files))]
-            self.tried[f"bit flipped: parts, {kind_of(path)}"] += flip(self.rng, path)
+            kind = sorted(kinds)[self.rng.integers(len(kinds))]
+            path = kinds[kind][self.rng.integers(len(kinds[kind]))]
+            self.tried[f"bit flipped: parts, {kind}"] += flip(self.rng, path)
+
+    def kept(self, pattern: str) -> list[Path]:
+        """What a run keeps beside its output."""
+        found = [*self.out.parent.glob(f".out*/**/{pattern}"), *self.out.parent.glob(".*.done")]
+        return sorted(path for path in found if path.is_file())
 
     def flip_input(self) -> None:
         """Flip a bit of the model or the assay, for one run."""

@@ -44,7 +44,7 @@ def write_library(path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     kind, packed = (*path.suffixes, "")[:2]
     most = MOST.get(kind, ROWS)
-    texts = molecules(rng, int(rng.integers(1, most if rng.integers(2) else 100)))
+    texts = molecules(rng, int(rng.integers(1, most if rng.integers(4) else 100)))
     if kind == ".parquet":
         table = pa.table({"id": range(len(texts)), "smiles": texts, "note": texts[::-1]})
         pq.write_table(table, path, row_group_size=int(rng.integers(100, 9_000)))

@@ -89,3 +89,23 @@ def test_centres_descend_the_cross_entropy(support: Examples) -> None:
         outputs = probe(support.x, probe.adapt(support))
         losses.append(F.cross_entropy(outputs, support.y).item())
     assert losses[2] < losses[1] < losses[0]
+
+
+def test_a_step_of_the_centres_is_that_of_autograd(support: Examples) -> None:
+    """On the cross-entropy of scores over d, with the rate times d."""
+    z = (F.layer_norm(support.x, (5,))).double()
+    means, precisions = [], []
+    for k in (0, 1):
+        rows = z[support.y == k]
+        away = rows - rows.mean(dim=0)
+        means.append(rows.mean(dim=0))
+        precisions.append(torch.linalg.inv(0.5 * torch.eye(5) + away.T @ away / len(rows)))
+    centres = torch.stack(means).requires_grad_()
+    away = z - centres.unsqueeze(1)
+    scores = -(away @ torch.stack(precisions) * away).sum(dim=2).T / 2
+    F.cross_entropy(scores / 5, support.y).backward()
+    assert centres.grad is not None
+    found = QuadraticProbe(shrinkage=0.5, rounds=1, steps=1, lr=0.1).adapt(support)["centres"]
+    expected = centres - 0.1 * 5 * centres.grad
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
+    assert (found - centres).abs().max() > 1e-2
