@@ -16,6 +16,7 @@ ORACLES = {  # of learners whose oracles do not have their name
     "baselines/test_fine_tuning",
     "distance": "learners/test_prototypical learners/test_matching",
     "functional": "baselines/test_baselines learners/test_prototypical",
+    "gaussian_process": "learners/test_gaussian_process learners/test_censored",
     "gradient_based": "learners/test_step_sizes learners/test_maml_gradient learners/test_reptile",
     "head": "learners/test_unit_length learners/test_maml_gradient",
     "imitation": "training/test_imitation",

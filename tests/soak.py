@@ -250,6 +250,7 @@ class Trial:
         while run.process.is_alive() and not self.kept("shard-*.csv"):
             time.sleep(0.01)
         run.kill(signal.SIGKILL, all_of_it=False)
+        self.tried["killed: with a piece kept"] += 1
         self.check(run)
         kinds: dict[str, list[Path]] = {}
         for path in self.kept("*"):

@@ -63,3 +63,7 @@ def test_a_sum_has_the_weights_that_are_given(drugs: Molecules) -> None:
 def test_weights_of_other_parts_are_refused(weights: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="fingerprints and vector"):
         gaussian_process(Joined(PARTS), Classification(2), weights=weights)
+
+
+def test_of_one_part_it_is_that_part() -> None:
+    assert isinstance(kernel_of({"vector": slice(0, 3)}, None), CosineKernel)

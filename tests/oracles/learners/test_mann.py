@@ -210,11 +210,12 @@ def test_rows_hold_one_key_each_and_none_is_taken_twice():
     torch.testing.assert_close(memory, expected[order[0]], **EXACT)
 
 
-def test_it_starts_as_one_that_recalls_the_labels_of_what_is_alike() -> None:
+@pytest.mark.parametrize("dim", [16, 14, 11])
+def test_it_starts_as_one_that_recalls_the_labels_of_what_is_alike(dim: int) -> None:
     torch.manual_seed(0)
-    learner = MANN(16, 2, 2, hidden=40, width=20, heads=2)
-    centres = torch.randn(2, 16)
-    x, y = centres.repeat(8, 1) + 0.3 * torch.randn(16, 16), torch.arange(2).repeat(8)
+    learner = MANN(dim, 2, 2, hidden=40, width=20, heads=2)
+    centres = torch.randn(2, dim)
+    x, y = centres.repeat(8, 1) + 0.3 * torch.randn(16, dim), torch.arange(2).repeat(8)
     for labels in (y, 1 - y):
         state = learner.adapt(Examples(x, labels, Classification(2)))
         assert torch.equal(learner(centres, state).argmax(dim=1), labels[:2])

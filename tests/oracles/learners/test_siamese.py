@@ -119,3 +119,10 @@ def test_the_gradient_of_the_loss_is_that_of_the_loops():
                 ends.append(pair_loss(learner, episode))
             flat[j] = start
             assert slope == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6, abs=1e-8)
+
+
+def test_it_starts_as_one_for_whom_the_same_is_alike() -> None:
+    """The distance is the mean over the columns; of no distance, p = sigmoid(1)."""
+    learner = Siamese(4)
+    torch.testing.assert_close(learner.log_alpha.exp(), torch.full((4,), 0.25))
+    assert learner.bias.item() == 1
