@@ -59,7 +59,8 @@ def tests_of(path: Path) -> list[str]:
         laws = [LAWS, SLOW_LAW, "-k", f"oracles or product or ({CASES.get(stem, stem)}) and {ON}"]
         return [DEFAULTS, *files("tests/oracles", ORACLES.get(stem) or oracles_named(stem)), *laws]
     if room == "models":
-        return files("tests/product/models", MODELS)
+        screens = files("tests/product/screening", "test_screening") if stem == "base" else []
+        return [*files("tests/product/models", MODELS), *screens]
     about = f"{stem} {path.parent.name}"
     names = next(names for kind, names in SCREENING.items() if kind in about)
     return [*files("tests/product/screening", names), "-k", "not ray"]
