@@ -92,6 +92,7 @@ def screen(
     assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
     output, extras = Path(output), extras or Extras()
     kept = None if features is None else Path(features)
+    seen = _seen(library)
     job = Job(assays, open_library(library, smiles_column), stall, kept)
     _check(job, output, extras, workers)
     run_engine, assembly = engine(engine_name), Assembly(job, extras)
@@ -99,6 +100,8 @@ def screen(
     try:
         with _alone(places):
             shards, identity = Shards(output), job.identity()
+            if _seen(library) != seen:
+                raise DataError(f"{library} was changed as it was opened; give the command again")
             this = sha256(f"{json.dumps(identity)} {extras}".encode()).hexdigest()
             summary = finished(shards.done_note, this)
             if summary is None:
@@ -141,8 +144,9 @@ def _begin(
         known = ours and shards.places.may_replace(path)
         check_output(path, [job.library.path], overwrite=overwrite or known)
     shards.open(identity, discard=overwrite)
-    for path in places:
+    for path in (*places, shards.done_note):
         remove_leftovers(path)
+    for path in places:
         if path.exists():
             shards.places.allow(path, path)
 
@@ -171,6 +175,15 @@ def _about_features(job: Job) -> str:
         return ""
     store = FeatureStore.of(job.features, job.assays[0].base, job.library.kind)
     return store.told([Ask.of(row) for row in islice(job.library.rows(), CHUNK)])
+
+
+def _seen(path: str | Path) -> tuple[int, int, int] | None:
+    """What changes with a file that is written or replaced; None where there is none."""
+    try:
+        found = Path(path).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _check(job: Job, output: Path, extras: Extras, workers: int) -> None:

@@ -155,6 +155,26 @@ def test_a_file_that_comes_while_it_is_screened_is_not_replaced(
     assert names(out) == {"out.csv", "hits.csv"}
 
 
+def test_a_library_that_is_swapped_after_its_header_is_refused(
+    words: Words,
+    out: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = Job.identity
+
+    def swapped_first(job: Job) -> dict[str, object]:
+        (tmp_path / "other.csv").write_text("id,smiles\n1,CCO\n")
+        (tmp_path / "other.csv").replace(tmp_path / "in.csv")
+        return whole(job)
+
+    monkeypatch.setattr(Job, "identity", swapped_first)
+    assert main(words()) == 2
+    assert "was changed as it was opened" in capsys.readouterr().err
+    assert names(out) == set()
+
+
 @pytest.mark.parametrize("manifest", [None, '{"name": "an extension"}', "[]", "{"])
 def test_a_folder_of_somebody_else_stays(
     words: Words, out: Path, manifest: str | None, capsys: pytest.CaptureFixture[str]
@@ -196,7 +216,8 @@ def test_what_somebody_put_among_the_parts_stays(words: Words, out: Path) -> Non
 def test_what_killed_runs_left_beside_the_output_is_removed_and_nothing_else(
     words: Words, out: Path
 ) -> None:
-    for name in (".out.csv.4242.part", ".hits.csv.4242.part", ".out.csv.mine.part"):
+    done = "..out.csv.parts.done.4242.part"
+    for name in (".out.csv.4242.part", ".hits.csv.4242.part", done, ".out.csv.mine.part"):
         out.with_name(name).write_text("half")
     assert main(words()) == 0
     assert names(out) == {"out.csv", "hits.csv", ".out.csv.mine.part"}
