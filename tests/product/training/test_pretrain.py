@@ -93,8 +93,8 @@ def test_molecules_are_taken_out(config_of, long_table, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("nowhere.csv", "nowhere.csv cannot be read as a table with smiles"),
-        ("{other}", "cannot be read as a table with smiles"),
+        ("nowhere.csv", "there is no file nowhere.csv"),
+        ("{other}", "has no column 'smiles'; there is: name, value"),
         ("{long}:{none}", "has no validation or test assay of the split"),
     ],
 )
