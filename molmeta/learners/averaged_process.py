@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import NamedTuple
 
 import torch
@@ -19,7 +18,7 @@ from molmeta.learners.gaussian_process import (
     transferred,
     with_variance,
 )
-from molmeta.learners.kernels import Kernel, KnownKernel, kernel_of
+from molmeta.learners.kernels import FingerprintKernel, Kernel, KnownKernel, gaussian, kernel_of
 from molmeta.tasks import Examples, Regression, Target
 
 
@@ -50,7 +49,7 @@ class Descriptors(Kernel):
         ℓ, as of `FingerprintKernel`.
     """
 
-    length = 4.2
+    length = FingerprintKernel.length
 
     def __init__(self, columns: slice) -> None:
         super().__init__()
@@ -58,8 +57,7 @@ class Descriptors(Kernel):
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """`[n, d]` and `[m, d]` to `[n, m]`."""
-        squared = torch.cdist(a[:, self.columns], b[:, self.columns]).square()
-        return torch.exp(-squared / (2 * self.length**2))
+        return gaussian(a[:, self.columns], b[:, self.columns], self.length)
 
 
 class AveragedProcess(PriorMean):
@@ -112,10 +110,8 @@ class AveragedProcess(PriorMean):
         if one is self:
             return self, x
         flat = x.flatten(1)
-        one = copy(one)
         known = KnownKernel(self.descriptors(flat, flat))
-        one._modules = {**one._modules, "descriptors": known}
-        return one, rows
+        return one.with_parts(descriptors=known), rows
 
     def _known(self, x: Tensor, support: Tensor) -> Tensor:
         return torch.stack([self.kernel(x, support), self.descriptors(x, support)])

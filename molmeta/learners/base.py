@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -81,6 +82,12 @@ class Learner(nn.Module):
             return scores.view(len(states), -1).T
 
         return rank
+
+    def with_parts(self, **parts: nn.Module) -> Self:
+        """A copy that has other modules under these names, and shares all else."""
+        one = copy(self)
+        one._modules = {**self._modules, **parts}
+        return one
 
     def among(self, x: Tensor) -> tuple[Learner, Tensor]:
         """What does the same on these rows alone, and the rows as it reads them.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from molmeta.learners.kernels import (
     WithLabels,
     fingerprint_kernel,
     kernel_of,
+    row_numbers,
 )
 from molmeta.learners.multi_task import MultiTask
 from molmeta.tasks import Classification, Examples, Regression, Target
@@ -126,9 +126,9 @@ class GaussianProcess(Learner):
         """With the kernel among the rows computed once, where it is of reasonable size."""
         if len(x) > LARGEST_KERNEL:
             return self, x
-        rows, one = x.flatten(1), copy(self)
-        one._modules = {**self._modules, "kernel": KnownKernel(self.kernel(rows, rows))}
-        return one, torch.arange(len(rows)).to(rows).unsqueeze(1)
+        rows = x.flatten(1)
+        known = KnownKernel(self.kernel(rows, rows))
+        return self.with_parts(kernel=known), row_numbers(rows)
 
     def _known(self, x: Tensor, support: Tensor) -> Tensor:
         return self.kernel(x, support)

@@ -31,6 +31,11 @@ class Kernel(nn.Module):
         return lambda a: self(a, b)
 
 
+def gaussian(a: Tensor, b: Tensor, length: float) -> Tensor:
+    r""":math:`e^{-\lVert a - b \rVert^2 / 2\ell^2}`: `[n, d]` and `[m, d]` to `[n, m]`."""
+    return torch.exp(-torch.cdist(a, b).square() / (2 * length**2))
+
+
 class FingerprintKernel(Kernel):
     r"""Mean of min–max kernels on counts, times how alike the descriptors are.
 
@@ -72,8 +77,7 @@ class FingerprintKernel(Kernel):
         """The mean of the min–max kernels, less where the descriptors are far."""
         if self.descriptors is None:
             return alike
-        squared = torch.cdist(a[:, self.descriptors], b[:, self.descriptors]).square()
-        near = torch.exp(-squared / (2 * self.length**2))
+        near = gaussian(a[:, self.descriptors], b[:, self.descriptors], self.length)
         return alike * (1 - self.weight + self.weight * near)
 
     def _scaled(self, alike: Tensor, a: Tensor, b: Tensor) -> Tensor:
@@ -231,7 +235,7 @@ class KnownKernel(Kernel):
     Parameters
     ----------
     known : Tensor
-        `[n, n]`.
+        `[n, n]`, or `[ways, n, n]` for several ways of comparing.
     """
 
     def __init__(self, known: Tensor) -> None:
@@ -239,8 +243,13 @@ class KnownKernel(Kernel):
         self.known = known
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Rows whose first column is their number, `[n, d]` and `[m, d]`, to `[n, m]`."""
-        return self.known[a[:, 0].long()[:, None], b[:, 0].long()]
+        """Rows whose first column is their number, `[n, d]`, `[m, d]`, to `[n, m]` of `known`."""
+        return self.known[..., a[:, 0].long()[:, None], b[:, 0].long()]
+
+
+def row_numbers(rows: Tensor) -> Tensor:
+    """What `KnownKernel` knows rows by: `[n, 1]`."""
+    return torch.arange(len(rows)).to(rows).unsqueeze(1)
 
 
 class LearnedRBF(Kernel):
@@ -295,8 +304,7 @@ class WithLabels(Kernel):
         return self._with_labels(self.kernel(a, b), a, b)
 
     def _with_labels(self, alike: Tensor, a: Tensor, b: Tensor) -> Tensor:
-        squared = torch.cdist(a[:, self.labels], b[:, self.labels]).square()
-        return (alike + torch.exp(-squared / (2 * self.length**2))) / 2
+        return (alike + gaussian(a[:, self.labels], b[:, self.labels], self.length)) / 2
 
     def against(self, b: Tensor) -> Callable[[Tensor], Tensor]:
         """The other kernel in its own way."""

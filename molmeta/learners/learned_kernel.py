@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 
 import torch
 import torch.nn.functional as F
@@ -11,8 +10,8 @@ from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.gaussian_process import LARGEST_KERNEL, GaussianProcess
-from molmeta.learners.kernels import Kernel
-from molmeta.learners.similarities import KnownSimilarities, Similarities, log_size
+from molmeta.learners.kernels import Kernel, KnownKernel, row_numbers
+from molmeta.learners.similarities import Similarities, log_size
 from molmeta.tasks import Regression, Target
 
 
@@ -106,22 +105,21 @@ class LearnedKernel(GaussianProcess):
         noise = (self.log_noise + self.noise_slope * log_size(n)).exp()
         return noise * (self.real_noise if isinstance(target, Regression) else 1)
 
-    def for_tasks(self, x: Tensor, states: Sequence[State]) -> Sequence[Tensor]:
-        """`forward` for each of many tasks, with one comparison of the rows and all supports."""
-        x, sizes = x.flatten(1), [len(state["x"]) for state in states]
-        alike = self.kernel.similarities(x, torch.cat([state["x"] for state in states]))
-        parts = zip(alike.split(sizes, dim=2), states, strict=True)
-        return [self._predict(x, self.kernel.mixture(k, k.shape[2]), state) for k, state in parts]
+    def _known(self, x: Tensor, support: Tensor) -> Tensor:
+        """Of several supports together, which `_predict` mixes by the size of each."""
+        return self.kernel.similarities(x, support)
+
+    def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
+        return super()._predict(x, self.kernel.mixture(known, len(state["x"])), state)
 
     @torch.no_grad()
     def among(self, x: Tensor) -> tuple[Learner, Tensor]:
         """With the similarities among the rows computed once, where they are of reasonable size."""
         if len(x) > LARGEST_KERNEL // 3:
             return self, x
-        rows, one = x.flatten(1), copy(self)
-        known = KnownSimilarities(self.kernel.similarities(rows, rows))
-        one._modules = {**self._modules, "kernel": OfSupport(known, self.kernel.mixture)}
-        return one, torch.arange(len(rows)).to(rows).unsqueeze(1)
+        rows = x.flatten(1)
+        known = KnownKernel(self.kernel.similarities(rows, rows))
+        return self.with_parts(kernel=OfSupport(known, self.kernel.mixture)), row_numbers(rows)
 
 
 class OfSupport(Kernel):

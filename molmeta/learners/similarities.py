@@ -62,15 +62,3 @@ class Similarities(nn.Module):
             d = [rows[:, self.descriptors] for rows in (a, b)]
             ways.append(torch.cdist(d[0], d[1]).square() / d[0].shape[1])
         return torch.stack(ways)
-
-
-class KnownSimilarities(nn.Module):
-    """Similarities that were computed before, among rows that are now known by their number."""
-
-    def __init__(self, known: Tensor) -> None:
-        super().__init__()
-        self.known = known
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """Rows whose first column is their number, `[n, d]` and `[m, d]`, to `[ways, n, m]`."""
-        return self.known[:, a[:, 0].long()[:, None], b[:, 0].long()]

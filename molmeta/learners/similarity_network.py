@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +10,8 @@ from torch import Tensor, nn
 
 from molmeta.learners.base import Embedded, Learner, State
 from molmeta.learners.gaussian_process import LARGEST_KERNEL
-from molmeta.learners.similarities import KnownSimilarities, Similarities, log_size
+from molmeta.learners.kernels import KnownKernel, row_numbers
+from molmeta.learners.similarities import Similarities, log_size
 from molmeta.tasks import Classification, Examples, Target
 
 NOISES = (0.1, 0.4, 1.6)  # of the regressions that every way of comparing has
@@ -113,10 +113,9 @@ class SimilarityNetwork(Learner):
         """With the similarities among the rows computed once, where they are of reasonable size."""
         if len(x) > LARGEST_KERNEL // 3:
             return self, x
-        rows, one = x.flatten(1), copy(self)
-        known = KnownSimilarities(self.similarities(rows, rows))
-        one._modules = {**self._modules, "similarities": known}
-        return one, torch.arange(len(rows)).to(rows).unsqueeze(1)
+        rows = x.flatten(1)
+        known = KnownKernel(self.similarities(rows, rows))
+        return self.with_parts(similarities=known), row_numbers(rows)
 
     def _judge(self, known: Tensor, state: State) -> Tensor:
         """Opinions `[m, n, n_way]` by their weights `[n, m]`."""
