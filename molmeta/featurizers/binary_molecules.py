@@ -37,6 +37,7 @@ FIELDS = {
 SHIFTS = row_offsets(list(FIELDS.values()))[:-1]
 SINGLE, DOUBLE, TRIPLE, AROMATIC = range(4)  # codes of bonds
 BOND_NUMBERS = (1, 2, 3, 12)  # RDKit's
+USUAL = (0, 0, 0, 4, 0, 0, 0, 0)  # of what an atom's bytes say only where it is another
 
 _BEGIN_ATOMS, _BEGIN_BONDS, _BEGIN_RINGS, _END = 1, 11, 0x42, 0x16  # RDKit's marks
 
@@ -179,11 +180,13 @@ def _number(data, at):
 def _read_atoms(data, at, n, raw, chiral):
     """Raw fields of the atoms; the place behind them, or 0 where something is not known.
 
-    A byte of flags, four of which say what else is there; what is not has a usual value.
+    A byte of flags, and four bytes whose bits say what else is there: a charge, a chiral tag, the
+    hybridisation, hydrogens, valences, radicals. What is not there has its usual value.
     """
     if data[at] != 0x80 or data[at + 1] != _BEGIN_ATOMS:
         return 0
     at += 2
+    given = np.zeros(8, dtype=np.int64)
     for v in range(n):
         number, flags, there = data[at], data[at + 1], _number(data, at + 2)
         at += 6
@@ -192,28 +195,13 @@ def _read_atoms(data, at, n, raw, chiral):
         raw[v, 0] = number
         raw[v, 2] = flags >> 6 & 1
         raw[v, 7] = flags >> 5 & 1
-        charge, tag, hybridisation, explicit, valence, implicit, radicals = 0, 0, 4, 0, 0, 0, 0
-        if there & 1 << 1:
-            charge = _signed(data[at])
-            at += 1
-        if there & 1 << 2:
-            tag = np.int64(data[at])
-            at += 1
-        if there & 1 << 3:
-            hybridisation = np.int64(data[at])
-            at += 1
-        if there & 1 << 4:
-            explicit = np.int64(data[at])
-            at += 1
-        if there & 1 << 5:
-            valence = np.int64(data[at])
-            at += 1
-        if there & 1 << 6:
-            implicit = np.int64(data[at])
-            at += 1
-        if there & 1 << 7:
-            radicals = np.int64(data[at])
-            at += 1
+        for k in range(1, 8):
+            given[k] = USUAL[k]
+            if there & 1 << k:
+                given[k] = data[at]
+                at += 1
+        charge, tag, hybridisation = _signed(given[1]), given[2], given[3]
+        explicit, valence, implicit, radicals = given[4], given[5], given[6], given[7]
         if abs(charge) > 7 or tag > 2 or hybridisation > 8 or valence > 15 or radicals > 7:
             return 0
         if explicit > 7 or implicit > 7:

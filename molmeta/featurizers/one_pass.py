@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from importlib import import_module, metadata
 from pathlib import Path
@@ -67,8 +68,10 @@ class OnePass:
         """Whether it can be used, and is worth it; what goes wrong leaves all to RDKit."""
         if self._module is not None or self._failed:
             return self._module is not None
+        if self._seen < TO_LOAD:
+            return False
         stamp = cache_folder() / "compiled" / _version()
-        if self._seen < (TO_LOAD if stamp.exists() else TO_COMPILE):
+        if self._seen < TO_COMPILE and not stamp.exists():
             return False
         try:
             module = import_module("molmeta.featurizers.compiled_pass")
@@ -83,6 +86,7 @@ class OnePass:
 one_pass = OnePass()
 
 
+@cache
 def _version() -> str:
     """Of all that the machine code in numba's cache depends on."""
     try:
