@@ -27,5 +27,7 @@ from .molecules import Molecules as Molecules
 from .prepared import BLOCKS as BLOCKS
 from .prepared import Prepared as Prepared
 from .prepared import made_by as made_by
+from .prepared import put_together as put_together
+from .prepared import taken_apart as taken_apart
 from .ragged import ragged_rows as ragged_rows
 from .ragged import row_offsets as row_offsets

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rdkit
@@ -21,6 +22,19 @@ from molmeta.molecules.environments import Environments, Round
 BLOCKS: dict[str, type[Block]] = {
     kind.__name__: kind for kind in (Dense, Counts, Graphs, FeatureGraphs)
 }
+
+
+def taken_apart(block: Block) -> tuple[str, dict[str, np.ndarray], dict[str, Any]]:
+    """The kind of a block of this package's kinds, its arrays, and its numbers, for files."""
+    parts = {field.name: getattr(block, field.name) for field in fields(block)}  # type: ignore[arg-type]
+    arrays = {key: part for key, part in parts.items() if isinstance(part, np.ndarray)}
+    numbers = {key: part for key, part in parts.items() if key not in arrays}
+    return type(block).__name__, arrays, numbers
+
+
+def put_together(kind: str, arrays: Mapping[str, np.ndarray], numbers: Mapping[str, Any]) -> Block:
+    """The block that was `taken_apart`."""
+    return BLOCKS[kind](**arrays, **numbers)
 
 
 class Prepared:
@@ -49,18 +63,15 @@ class Prepared:
         if not found:
             return None
         arrays, about = found
-        kind = BLOCKS[about["kind"]]
-        return kind(**arrays, **about["numbers"])
+        return put_together(about["kind"], arrays, about["numbers"])
 
     def keep(self, name: str, block: Block) -> None:
         """Write a block of this package's kinds whose featuriser's code can be read."""
         folder = self._of(name)
         if folder is None or type(block) not in BLOCKS.values():
             return
-        parts = {field.name: getattr(block, field.name) for field in fields(block)}  # type: ignore[arg-type]
-        arrays = {key: part for key, part in parts.items() if isinstance(part, np.ndarray)}
-        numbers = {key: part for key, part in parts.items() if key not in arrays}
-        keep_arrays(folder, arrays, {"kind": type(block).__name__, "numbers": numbers})
+        kind, arrays, numbers = taken_apart(block)
+        keep_arrays(folder, arrays, {"kind": kind, "numbers": numbers})
 
     def environments(self, block: str, radius: int, typed: bool) -> Environments | None:
         """Environments of a block of graphs, if they are kept."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from molmeta.featurizers import Policy
 from molmeta.files import write_atomic
 from molmeta.models import BaseModel
-from molmeta.molecules import BLOCKS, Block, Molecules, made_by
+from molmeta.molecules import BLOCKS, Block, Molecules, made_by, put_together, taken_apart
 from molmeta.screening import reading
 from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask
@@ -126,14 +126,9 @@ class FeatureStore:
         about: dict[str, Any] = {"smiles": list(found.smiles), "blocks": {}}
         about["others"] = [[place, *why] for place, why in found.others.items()]
         for name, block in made.items():
-            numbers: dict[str, Any] = {"kind": type(block).__name__}
-            for field in fields(block):  # type: ignore[arg-type]
-                part = getattr(block, field.name)
-                if isinstance(part, np.ndarray):
-                    arrays[f"{name}.{field.name}"] = part
-                else:
-                    numbers[field.name] = part
-            about["blocks"][name] = numbers
+            kind, parts, numbers = taken_apart(block)
+            arrays |= {f"{name}.{key}": part for key, part in parts.items()}
+            about["blocks"][name] = {"kind": kind, **numbers}
         text = json.dumps(about)
         try:
             write_atomic(path, save(arrays, {HEADER: _digest(arrays, text) + text}))
@@ -159,7 +154,9 @@ def _digest(arrays: dict[str, np.ndarray], about: str) -> str:
     return content.hexdigest()
 
 
-def _block(name: str, arrays: dict[str, np.ndarray], numbers: dict[str, Any]) -> Block:
-    kind = BLOCKS[numbers["kind"]]
-    parts = {f.name: arrays.get(f"{name}.{f.name}", numbers.get(f.name)) for f in fields(kind)}  # type: ignore[arg-type]
-    return kind(**parts)
+def _block(name: str, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> Block:
+    """A block among the arrays of a file."""
+    mark = f"{name}."
+    own = {key.removeprefix(mark): part for key, part in arrays.items() if key.startswith(mark)}
+    numbers = {key: part for key, part in about.items() if key != "kind"}
+    return put_together(about["kind"], own, numbers)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from molmeta.files import file_sha256, write_atomic
+from molmeta.files import file_sha256, read_json, write_atomic
 from molmeta.screening.summary import Summary
 
 
@@ -32,7 +32,7 @@ def note_finished(note: Path, screen: str, files: Mapping[Path, Path], summary: 
 def finished(note: Path, screen: str) -> Summary | None:
     """What became of the rows of a screen, if it is finished and its files are in their places."""
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        found = read_json(note)
         written = all(file_sha256(Path(path)) == sha for path, sha in found["files"].items())
         if found["screen"] != screen or not written:
             return None

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from molmeta.errors import DataError
-from molmeta.files import file_sha256, write_atomic
+from molmeta.files import file_sha256, read_json, write_atomic
 
 
 class Places:
@@ -52,8 +52,8 @@ class Places:
     def _known(self) -> dict[str, list[str]]:
         """Checksums of what may be replaced in each place; none, if they cannot be read."""
         try:
-            return json.loads(self.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_json(self.record)
+        except DataError:
             return {}
 
 

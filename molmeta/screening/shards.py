@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from molmeta.errors import DataError
-from molmeta.files import remove_leftovers, write_atomic
+from molmeta.files import read_json, remove_leftovers, write_atomic
 from molmeta.screening.libraries import LineWriter
 from molmeta.screening.places import Places
 from molmeta.screening.scorer import Told
@@ -162,8 +162,8 @@ class Shards:
     def _manifest(self) -> dict[str, Any] | None:
         """What the manifest says; None where there is none, or it is no screen's."""
         try:
-            found = json.loads((self.folder / MANIFEST).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = read_json(self.folder / MANIFEST)
+        except DataError:
             return None
         return found if isinstance(found, dict) and set(found) >= OURS else None
 
