@@ -15,6 +15,7 @@ from .plots import pyplot as pyplot
 from .protocol import ImageProtocol as ImageProtocol
 from .protocol import Protocol as Protocol
 from .protocol import benchmark as benchmark
+from .protocol import markdown as markdown
 from .protocol import per_task as per_task
 from .protocol import summarise as summarise
 from .protocol import tasks_per_size as tasks_per_size

@@ -10,16 +10,18 @@ from torch import Tensor, nn
 
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner, State
+from molmeta.learners.earlier_assays import Rows, log_evidence
 from molmeta.learners.gaussian_process import (
     PriorMean,
     columns_with_prior,
     moments,
     posterior,
+    related_to,
     transferred,
     with_variance,
 )
 from molmeta.learners.kernels import FingerprintKernel, Kernel, KnownKernel, gaussian, kernel_of
-from molmeta.tasks import Examples, Regression, Target
+from molmeta.tasks import Regression, Target
 
 
 class Model(NamedTuple):
@@ -96,9 +98,9 @@ class AveragedProcess(PriorMean):
         super().__init__(kernel, prior, **options)
         self.descriptors = descriptors
 
-    def _posterior(self, x: Tensor, y: Tensor, support: Examples) -> State:
-        among, noise = self._known(x, x), self.noise_of(support.target, len(x))
-        parts = [posterior(_mixed(among, m), y, noise * m.noise, support) for m in MODELS]
+    def _posterior(self, rows: Rows) -> State:
+        among = self._known(rows.x, rows.x)
+        parts = [posterior(_mixed(among, m), rows, m.noise) for m in MODELS]
         known = torch.stack([log_evidence(part["inverse"], part["y"]) for part in parts])
         weight = (known + torch.tensor([m.log_prior for m in MODELS]).to(known)).softmax(dim=0)
         stacked = {name: torch.stack([part[name] for part in parts]) for name in parts[0]}
@@ -129,6 +131,7 @@ class AveragedProcess(PriorMean):
 
     def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
         noise = self.noise_of(Regression(), len(state["x"]))
+        known = related_to(known, state)
         told = [
             moments(_mixed(known, m), state["inverse"][k], state["y"][k], noise * m.noise)
             for k, m in enumerate(MODELS)
@@ -145,12 +148,6 @@ class AveragedProcess(PriorMean):
 
 def _mixed(known: Tensor, model: Model) -> Tensor:
     return (1 - model.share) * known[0] + model.share * known[1]
-
-
-def log_evidence(inverse: Tensor, y: Tensor) -> Tensor:
-    """Log-density of labels `[n, c]`, less a constant; of several columns, the mean."""
-    fit = torch.einsum("nc,nm,mc->c", y, inverse, y).mean()
-    return (torch.linalg.slogdet(inverse).logabsdet - fit) / 2
 
 
 def averaged_process(

@@ -89,6 +89,19 @@ class Learner(nn.Module):
         one._modules = {**self._modules, **parts}
         return one
 
+    def knowing(self, earlier: Sequence[Examples]) -> Learner:
+        """What learns from earlier assays of the same project beside each support.
+
+        Raises
+        ------
+        ConfigError
+            It has no use for them.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} learns from one assay alone; earlier ones are of use to the "
+            "model 'default', and to gaussian_process"
+        )
+
     def among(self, x: Tensor) -> tuple[Learner, Tensor]:
         """What does the same on these rows alone, and the rows as it reads them.
 
@@ -188,6 +201,10 @@ class Embedded(Learner):
         self.learner.check(support)
         encode = self.support_encoder or self.encoder
         return self.learner.adapt(replace(support, x=encode(support.x)))
+
+    def knowing(self, earlier: Sequence[Examples]) -> Learner:
+        """The inner learner's way, on encoded molecules."""
+        return self.with_parts(learner=self.learner.knowing(_encode(self.encoder, earlier)))
 
     def forward(self, x: Inputs, state: State) -> Tensor:
         """Encode and predict."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner, State, label_scale, scaled
 from molmeta.learners.censored import exact_for_bounds
+from molmeta.learners.earlier_assays import Rows, inverse_of, with_earlier
 from molmeta.learners.kernels import (
     FingerprintKernel,
     Kernel,
@@ -50,6 +52,9 @@ class GaussianProcess(Learner):
         regression also `label.mean` and `label.spread`.
     mean : Tensor
         `[n_way or 1]`.
+    relation : Tensor
+        Where it knows earlier assays, whose rows follow those of the support in `x`, `inverse` and
+        `y`: how far the assay of a row goes with the new one, `[n]` (`learners/earlier_assays.py`).
 
     Parameters
     ----------
@@ -69,6 +74,7 @@ class GaussianProcess(Learner):
 
     targets = (Classification, Regression)
     reads_bounds = True
+    earlier: tuple[Examples, ...] = ()
 
     def __init__(self, kernel: Kernel, noise: float = 0.4, real_noise: float = 0.2) -> None:
         super().__init__()
@@ -76,17 +82,36 @@ class GaussianProcess(Learner):
         self.noise, self.real_noise = noise, real_noise
 
     def adapt(self, support: Examples) -> State:
-        """Invert the kernel of the support."""
+        """Invert the kernel of the support, and of what earlier assays say."""
         self.check(support)
+        one, scale = self._labelled(support)
+        mean = one.y.mean(dim=0)
+        rows = one._replace(y=one.y - mean)
+        if not self.earlier:
+            return {"x": rows.x, **self._posterior(rows), "mean": mean, **scale}
+        width = rows.y.shape[1]
+        others = [self._labelled(known)[0].centred(width) for known in self.earlier]
+        rows, relation = with_earlier(rows, others, self.kernel)
+        told = {"x": rows.x, **self._posterior(rows), "relation": relation}
+        return {**told, "mean": mean, **scale}
+
+    def knowing(self, earlier: Sequence[Examples]) -> Learner:
+        """That has earlier assays beside each support: they say what they can of the new one."""
+        one = copy(self)
+        one.earlier = tuple(earlier)
+        return one
+
+    def _labelled(self, support: Examples) -> tuple[Rows, State]:
+        """Rows with labels less what is expected of them, and the scale of these."""
         x, scale = support.x.flatten(1), label_scale(support)
         y = support.target.encode(scaled(support.y, scale)).to(x.dtype)
         y = y if scale else 2 * y - 1
-        y = y - self.expected(x, y.shape[1])
-        mean = y.mean(dim=0)
-        return {"x": x, **self._posterior(x, y - mean, support), "mean": mean, **scale}
+        noise = self.noise_of(support.target, len(x)) * torch.ones(len(x)).to(x)
+        bounds = support.censor if support.censored else None
+        return Rows(x, y - self.expected(x, y.shape[1]), noise, bounds), scale
 
-    def _posterior(self, x: Tensor, y: Tensor, support: Examples) -> State:
-        return posterior(self.kernel(x, x), y, self.noise_of(support.target, len(x)), support)
+    def _posterior(self, rows: Rows) -> State:
+        return posterior(self.kernel(rows.x, rows.x), rows)
 
     def forward(self, x: Tensor, state: State) -> Tensor:
         """Scores `[n, n_way]`, or mean and log-variance `[n, 2]`."""
@@ -124,7 +149,7 @@ class GaussianProcess(Learner):
     @torch.no_grad()
     def among(self, x: Tensor) -> tuple[Learner, Tensor]:
         """With the kernel among the rows computed once, where it is of reasonable size."""
-        if len(x) > LARGEST_KERNEL:
+        if len(x) > LARGEST_KERNEL or self.earlier:
             return self, x
         rows = x.flatten(1)
         known = KnownKernel(self.kernel(rows, rows))
@@ -137,11 +162,12 @@ class GaussianProcess(Learner):
         return self.kernel.against(support)  # type: ignore[operator]
 
     def _alpha(self, state: State) -> Tensor:
-        return (state["inverse"].double() @ state["y"].double()).to(state["y"])
+        alpha = state["inverse"].double() @ state["y"].double()
+        return related_to(alpha.mT, state).mT.to(state["y"])
 
     def _predict(self, x: Tensor, known: Tensor, state: State) -> Tensor:
         noise = self.noise_of(Regression(), len(state["x"]))
-        mean, variance = moments(known, state["inverse"], state["y"], noise)
+        mean, variance = moments(related_to(known, state), state["inverse"], state["y"], noise)
         f = mean + state["mean"] + self.expected(x, state["y"].shape[-1])
         return f if "label.mean" not in state else with_variance(f, variance, state)
 
@@ -154,15 +180,16 @@ class GaussianProcess(Learner):
         return x.new_zeros(1)
 
 
-def posterior(
-    among: Tensor, y: Tensor, noise: float | Tensor, support: Examples
-) -> dict[str, Tensor]:
-    """`inverse` of the kernel among a support, with noise, and `y`, with what stands for bounds."""
-    variances = noise * torch.ones(len(among)).to(among)
-    if support.censored:
-        y, variances = exact_for_bounds(among, y, variances, support.censor)  # type: ignore[arg-type]
-    lower = torch.linalg.cholesky(among + torch.diag(variances))
-    return {"inverse": torch.cholesky_inverse(lower).contiguous(), "y": y}
+def posterior(among: Tensor, rows: Rows, share: float = 1.0) -> dict[str, Tensor]:
+    """`inverse` of the kernel among rows, with a share of their noise, and `y`.
+
+    Labels that are bounds are replaced by what stands for them.
+    """
+    y, variances = rows.y, rows.noise * share
+    among = among if rows.between is None else among * rows.between
+    if rows.censor is not None:
+        y, variances = exact_for_bounds(among, y, variances, rows.censor)
+    return {"inverse": inverse_of(among, variances), "y": y}
 
 
 def moments(
@@ -178,6 +205,11 @@ def with_variance(mean: Tensor, variance: Tensor, state: State) -> Tensor:
     """Mean and log-variance `[n, 2]` in a regression's own unit."""
     log_variance = (variance * state["label.spread"] ** 2).log()
     return torch.cat([unscaled_mean(mean, state), log_variance], dim=1)
+
+
+def related_to(known: Tensor, state: State) -> Tensor:
+    """A kernel with a support, `[..., n]`: less with rows of earlier assays that agree less."""
+    return known * state["relation"] if "relation" in state else known
 
 
 def _summed(parts: Tensor) -> Tensor:

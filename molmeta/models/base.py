@@ -48,6 +48,18 @@ class BaseModel:
         bounded = assay.censor is not None and not self.learner.reads_bounds
         return replace(assay, censor=None) if bounded else assay
 
+    def knowing(self, earlier: Sequence[Assay]) -> BaseModel:
+        """The model with earlier assays of the same project beside each that it adapts to.
+
+        Raises
+        ------
+        ConfigError
+            The learner has no use for them.
+        """
+        known = [self.readable(one).examples().to(self.learner.device) for one in earlier]
+        with torch.no_grad():
+            return replace(self, learner=self.learner.knowing(known))
+
     def adapt(self, assay: Assay) -> AdaptedAssay:
         """Adapt to the measurements of one assay, without changing the model.
 
