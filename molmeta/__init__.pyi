@@ -5,6 +5,7 @@ from .datasets import load_embedded as load_embedded
 from .datasets import load_image_folder as load_image_folder
 from .datasets import load_miniimagenet as load_miniimagenet
 from .datasets import load_omniglot as load_omniglot
+from .datasets import read_measurements as read_measurements
 from .datasets import read_table as read_table
 from .datasets import to_deepchem as to_deepchem
 from .errors import MolmetaError as MolmetaError
@@ -24,6 +25,7 @@ from .models import load_experiment as load_experiment
 from .models import save_assay as save_assay
 from .models import save_pretrained as save_pretrained
 from .molecules import Molecules as Molecules
+from .molecules import read_mol as read_mol
 from .registry import register as register
 from .screening import screen as screen
 from .tasks import Assay as Assay
@@ -39,5 +41,13 @@ from .training import meta_train as meta_train
 from .training import meta_train_images as meta_train_images
 from .workbench import FewShotClassifier as FewShotClassifier
 from .workbench import FewShotRegressor as FewShotRegressor
+from .workbench import Wishes as Wishes
+from .workbench import atom_contributions as atom_contributions
+from .workbench import check_data as check_data
+from .workbench import compare as compare
+from .workbench import draw_molecule as draw_molecule
+from .workbench import influences as influences
+from .workbench import suggest as suggest
+from .workbench import write_report as write_report
 
 __version__: str

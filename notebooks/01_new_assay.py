@@ -49,10 +49,7 @@ measured.head()
 # a fingerprint cannot tell apart, cliffs, and says how noisy repeated measurements are.
 
 # %%
-from molmeta.datasets import read_measurements
-from molmeta.workbench import check_data
-
-(check,) = check_data(*read_measurements("my_assay.csv"), threshold=7.0)
+(check,) = molmeta.check_data(*molmeta.read_measurements("my_assay.csv"), threshold=7.0)
 print(check.markdown())
 
 # %% [markdown]
@@ -97,11 +94,8 @@ model.assess(["CCO", "not a molecule", None, "[Na+].CC(=O)[O-]"])[["smiles", "st
 # says in words what to use. With 32 measurements the intervals are wide: that is honest.
 
 # %%
-from molmeta.datasets import read_table
-from molmeta.workbench import compare
-
-assay = read_table("my_assay.csv").assays["pKi"]
-comparison = compare(assay, repeats=1 if SMOKE else 5)
+assay = molmeta.read_table("my_assay.csv").assays["pKi"]
+comparison = molmeta.compare(assay, repeats=1 if SMOKE else 5)
 print(comparison.recommendation())
 print(comparison.summary().query("metric == 'spearman'").round(3).to_string(index=False))
 print("16 more measurements would give", comparison.gain_of_more("default"))
@@ -154,13 +148,10 @@ for name in ("anil", "default", "random_forest"):
 # (`benchmarks/results/default-suggest.md`). Here we measure sixteen more and learn again.
 
 # %%
-from molmeta.molecules import read_mol
-from molmeta.workbench import suggest
-
-batch = suggest(
-    [read_mol(text) for text in library["smiles"]],
+batch = molmeta.suggest(
+    [molmeta.read_mol(text) for text in library["smiles"]],
     told["value"],
-    [read_mol(text) for text in measured["smiles"]],
+    [molmeta.read_mol(text) for text in measured["smiles"]],
     16,
     strategy="diverse",
 )
@@ -185,14 +176,12 @@ print(
 # %%
 from IPython.display import SVG, display
 
-from molmeta.molecules import Molecules
-from molmeta.workbench import atom_contributions, draw_molecule, influences
-
-top = read_mol(told.sort_values("value", ascending=False)["smiles"].iloc[0])
+top = molmeta.read_mol(told.sort_values("value", ascending=False)["smiles"].iloc[0])
 adapted = model.trusted_.adapted
-display(SVG(draw_molecule(top, atom_contributions(adapted, top), (380, 260))))
+display(SVG(molmeta.draw_molecule(top, molmeta.atom_contributions(adapted, top), (380, 260))))
 
-moved = influences(adapted.base, assay, Molecules([told.loc[told["value"].idxmax(), "smiles"]]))[0]
+best_one = molmeta.Molecules([told.loc[told["value"].idxmax(), "smiles"]])
+moved = molmeta.influences(adapted.base, assay, best_one)[0]
 strongest = np.argsort(-np.abs(moved))[:3]
 pd.DataFrame(
     {
@@ -209,17 +198,14 @@ pd.DataFrame(
 # HTML file that you can mail: structures, a table that sorts and filters, the model card.
 
 # %%
-from molmeta.workbench import write_report
-from molmeta.workbench.report import Wishes
-
 library.to_csv("library.csv", index=False)
 print(
-    write_report(
+    molmeta.write_report(
         *("my_assay.csv", "report.html"),
         library_path="library.csv",
         threshold=None,
         repeats=1,
-        wishes=Wishes(top=20, explained=3, similar=0 if SMOKE else 8),
+        wishes=molmeta.Wishes(top=20, explained=3, similar=0 if SMOKE else 8),
         overwrite=True,
     )
 )
@@ -236,7 +222,7 @@ print(
 # %%
 from dataclasses import replace
 
-from molmeta.metrics import roc_auc
+from sklearn.metrics import roc_auc_score
 
 train, validation, _ = molmeta.embedded_split()
 experiment = molmeta.load_experiment("zero_shot")
@@ -248,7 +234,7 @@ by_words = molmeta.meta_train(experiment, train, validation, progress=False)
 
 described = replace(thrombin.binarise(7.0).take(np.arange(0)), info=dict(thrombin.info))
 print({key: described.info[key] for key in ("target_name", "target_class", "measurement")})
-words = by_words.adapt(described).predict(Molecules(list(library["smiles"])))
+words = by_words.adapt(described).predict(molmeta.Molecules(list(library["smiles"])))
 active = (truth >= 7.0).astype(int)
-print(f"ROC-AUC from words alone      {roc_auc(active, words):.2f}")
-print(f"ROC-AUC from 32 measurements  {roc_auc(active, told['value']):.2f}")
+print(f"ROC-AUC from words alone      {roc_auc_score(active, words):.2f}")
+print(f"ROC-AUC from 32 measurements  {roc_auc_score(active, told['value']):.2f}")

@@ -20,7 +20,7 @@ CHECKED = 32  # measured molecules whose outputs must be finite
 HEADS = 64  # assays whose outputs for them are computed at once
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BaseModel:
     """A meta-trained learner with what it was built and trained by.
 
@@ -37,6 +37,10 @@ class BaseModel:
     learner: Learner
     experiment: Experiment
     sha256: str
+
+    def __repr__(self) -> str:
+        """Its name; a network and an experiment would be pages."""
+        return f"BaseModel({self.experiment.name!r})"
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, overload
 
 import numpy as np
 import pandas as pd
@@ -90,6 +91,15 @@ class _FewShot(BaseEstimator):
         tags.input_tags.string, tags.input_tags.two_d_array = True, False
         return tags
 
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """One line, as scikit-learn writes it."""
+        return re.sub(r"\n\s*", " ", super().__repr__(N_CHAR_MAX))
+
+    def _forget(self) -> None:
+        """Leave nothing of an earlier fit, so that a fit that fails leaves nothing fitted."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+
     def _fit(
         self, texts: Sequence[str], values: np.ndarray, censor: np.ndarray, target: Target
     ) -> Self:
@@ -107,8 +117,8 @@ class _FewShot(BaseEstimator):
                 stacklevel=3,
             )
         assay = base.readable(assay)
-        self.report_ = table.report
         self.trusted_ = Trusted.of(base, assay, calibrate=self.calibrate)
+        self.report_ = table.report
         self.n_measured_ = len(assay)
         return self
 
@@ -124,7 +134,10 @@ class _FewShot(BaseEstimator):
         if bad:
             warnings.warn(f"no {what} for {listed(bad)}", stacklevel=3)
         found = told(outputs)
-        out = np.full((len(bad) + len(good), *found.shape[1:]), np.nan)
+        if not bad:
+            return found
+        holds_nan = float if np.issubdtype(found.dtype, np.number) else object
+        out = np.full((len(bad) + len(good), *found.shape[1:]), np.nan, dtype=holds_nan)
         out[good] = found
         return out
 
@@ -200,10 +213,13 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         OneClassSupport
             All labels are the same.
         """
+        self._forget()
         texts = read_smiles(X)
-        self.classes_, codes = read_labels(y)
+        classes, codes = read_labels(y)
         zeros = np.zeros(len(codes), dtype=np.int64)
-        return self._fit(texts, codes.astype(np.float64), zeros, Classification(2))
+        self._fit(texts, codes.astype(np.float64), zeros, Classification(2))
+        self.classes_ = classes
+        return self
 
     def _named(self, found: pd.DataFrame) -> pd.DataFrame:
         labels = [None if one is None else self.classes_[int(one)] for one in found["active"]]
@@ -221,16 +237,16 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         return self._of_each(X, "prediction", both)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The more probable label of each row.
+        """The more probable label of each row; NaN, with a warning, for what cannot be read.
 
-        Raises
-        ------
-        MolmetaError
-            A molecule cannot be read: no label would be honest. `assess` has a row for each.
+        Beside a NaN, labels that are numbers are floats, and others are Python objects.
         """
-        outputs, bad, _ = self._outputs(X)
-        _refuse(bad)
-        return self.classes_[(self.trusted_.probabilities(outputs)[:, 0] > 0.5).astype(int)]
+
+        def more_probable(outputs: np.ndarray) -> np.ndarray:
+            active = self.trusted_.probabilities(outputs)[:, 0]
+            return self.classes_[(active > 0.5).astype(int)]
+
+        return self._of_each(X, "prediction", more_probable)
 
 
 class FewShotRegressor(RegressorMixin, _FewShot):
@@ -283,6 +299,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):
         MolmetaError
             A molecule or a value cannot be read: all such rows are named.
         """
+        self._forget()
         texts = read_smiles(X)
         values, found = read_values(column(y, "values"))
         if censor is not None:
@@ -293,9 +310,24 @@ class FewShotRegressor(RegressorMixin, _FewShot):
                 raise MolmetaError(f"censor must be {len(values)} numbers of -1, 0 and 1")
         return self._fit(texts, values, found.astype(np.int64), Regression())
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The expected value of each row, `[n]`; NaN, with a warning, for what cannot be read."""
-        return self._of_each(X, "prediction", lambda outputs: outputs[:, 0])
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
+    @overload
+    def predict(self, X: Any, return_std: Literal[True]) -> tuple[np.ndarray, np.ndarray]: ...
+    def predict(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """The expected value of each row, `[n]`; NaN, with a warning, for what cannot be read.
+
+        With `return_std`, as of scikit-learn's Gaussian process, also its standard deviation,
+        `[n]`: the learner's own, where `predict_interval` is calibrated.
+        """
+
+        def mean_and_std(outputs: np.ndarray) -> np.ndarray:
+            return np.stack([outputs[:, 0], np.exp(outputs[:, 1] / 2)], axis=1)
+
+        mean, std = self._of_each(X, "prediction", mean_and_std).T
+        return (mean, std) if return_std else mean
 
     def predict_interval(self, X: Any, confidence: float | None = None) -> np.ndarray:
         """Lower and upper end, `[n, 2]`, that hold the value as often as the confidence says.

@@ -208,9 +208,35 @@ def test_a_bad_molecule_never_shifts_or_stops_the_rest(make, data, kind):
     assert_array_equal(np.isnan(found), [False, True, False, True, True, False])
     alone = score_of(estimator, smiles[12:15])
     assert_allclose(found[[0, 2, 5]], alone, rtol=1e-5, atol=1e-5)
-    if kind == "classification":
-        with pytest.raises(MolmetaError, match=r"3 molecules cannot be read: row 1: RDKit"):
-            estimator.predict(mixed)
+    with pytest.warns(UserWarning, match="no prediction for row 1"):
+        labels = estimator.predict(mixed)
+    assert_array_equal(pd.isna(labels), np.isnan(found))
+    assert_array_equal(labels[[0, 2, 5]], estimator.predict(smiles[12:15]))
+    if kind == "regression":
+        with pytest.warns(UserWarning, match="no prediction for row 1"):
+            mean, std = estimator.predict(mixed, return_std=True)
+        assert_array_equal(mean, labels)
+        assert_array_equal(np.isnan(std), np.isnan(found))
+        assert (std[~np.isnan(std)] > 0).all()
+
+
+def test_a_fit_that_fails_leaves_nothing_fitted(make, data, kind):
+    smiles, labels = data
+    y = labels[kind]
+    for fitted in (make(), make().fit(smiles[:12], y[:12])):
+        with pytest.raises(MolmetaError, match="cannot be read: row 1, 'foo'"):
+            fitted.fit([smiles[0], "foo", *smiles[2:12]], y[:12])
+        assert not [name for name in vars(fitted) if name.endswith("_")]
+        for ask in (fitted.predict, fitted.assess):
+            with pytest.raises(NotFittedError):
+                ask(smiles)
+
+
+def test_it_is_shown_in_a_line(make, data, kind):
+    smiles, labels = data
+    estimator = make(confidence=0.9, device="cpu").fit(smiles[:12], labels[kind][:12])
+    assert "confidence=0.9" in repr(estimator)
+    assert len(repr(estimator)) < 160 and "\n" not in repr(estimator)
 
 
 def test_what_is_wrong_with_the_measurements_is_said(make, data, kind):
