@@ -9,7 +9,6 @@ its molecules (`unrelated`). The shipped model learned from none of FS-Mol's lab
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Iterator
 
@@ -18,7 +17,7 @@ from looks import arguments, write
 
 from molmeta.datasets import read_fs_mol
 from molmeta.evaluation import REFERENCE, benchmark, markdown
-from molmeta.models import BaseModel, from_pretrained
+from molmeta.models import from_pretrained
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Assays, fits
 from molmeta.training import compute_features

@@ -26,6 +26,12 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the adapted assay that is written; a folder, if the table has several assays",
     )
+    verb.add_argument(
+        "--known-data-path",
+        metavar="CSV",
+        help="earlier assays of the same project, on the same or other molecules: those that agree "
+        "with the new one add what they know",
+    )
     how = verb.add_mutually_exclusive_group()
     options.threshold_flag(how)
     how.add_argument(
@@ -48,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         **options.columns(args),
         overwrite=args.overwrite,
         device=args.device,
+        known=args.known_data_path,
     )
     options.say(f"{args.data_path}: {report}")
     for path, assay in adapted.items():

@@ -102,6 +102,8 @@ class BaseModel:
         if assay.target.kind == "classification":
             actives = int(assay.active.sum())
             counts |= {"active": actives, "inactive": len(assay) - actives}
+        if "relation" in state:
+            counts["of earlier assays"] = len(state["relation"]) - len(assay)
         return AdaptedAssay(assay.name, state, assay.target, self, counts, dict(assay.info))
 
 
@@ -120,7 +122,7 @@ class AdaptedAssay:
     base : BaseModel
         The model that made the state and reads it.
     counts : dict
-        Number of support measurements, in all and by class.
+        Number of support measurements, in all and by class, and those of earlier assays.
     info : dict
         Whatever else is known of the assay, such as what "active" means.
     """

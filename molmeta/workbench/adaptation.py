@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from molmeta.datasets import Report, read_table
 from molmeta.device import resolve
 from molmeta.errors import DataError
 from molmeta.files import check_output
-from molmeta.models import AdaptedAssay, from_pretrained, save_assay
+from molmeta.models import AdaptedAssay, BaseModel, from_pretrained, save_assay
 from molmeta.tasks import Assays
 
 
@@ -22,6 +23,7 @@ def adapt_table(
     threshold: float | str | None = "median",
     overwrite: bool = False,
     device: str = "auto",
+    known: str | Path | None = None,
     **columns: Any,
 ) -> tuple[dict[Path, AdaptedAssay], Report]:
     """Read a table, adapt a model to each of its assays, write what the model learned.
@@ -37,6 +39,9 @@ def adapt_table(
         Rows that could not be used, and duplicates that disagree, go to `<file>.report.csv`.
     threshold : float or str, optional
         A value at or above it is active; "median"; or None to keep a regression.
+    known : path, optional
+        A table of earlier assays of the same project; those of the names that are adapted to are
+        left out.
 
     Raises
     ------
@@ -52,11 +57,38 @@ def adapt_table(
     for path in paths:
         check_output(path, [Path(data_path)], overwrite=overwrite)
     check_output(report_path, [Path(data_path)], overwrite=True)
-    adapted = {path: base.adapt(assays[name]) for path, name in paths.items()}
+    knows = base if known is None else knowing(base, known, without=assays)
+    adapted = {path: knows.adapt(assays[name]) for path, name in paths.items()}
     for path, one in adapted.items():
         save_assay(one, path)
     table.report.write(report_path)
     return adapted, table.report
+
+
+def knowing(
+    base: BaseModel, known: str | Path | Assays, without: Collection[str] = ()
+) -> BaseModel:
+    """A model that knows earlier assays: a table of them, or as they are.
+
+    Parameters
+    ----------
+    known : path or Assays
+    without : collection of str
+        Names of assays that are left out.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read, or has no other assay.
+    ConfigError
+        The model has no use for earlier assays.
+    """
+    if not isinstance(known, Assays):
+        known = read_table(known, policy=base.experiment.model.policy).assays
+    earlier = [assay for name, assay in known.items() if name not in without and len(assay) > 1]
+    if not earlier:
+        raise DataError("there is no earlier assay among those that are known, but the new one")
+    return base.knowing(earlier)
 
 
 def _paths(assays: Assays, assay_path: Path) -> dict[Path, str]:

@@ -21,7 +21,8 @@ from molmeta.device import resolve
 from molmeta.errors import MolmetaError
 from molmeta.featurizers import Standardised, Standardiser
 from molmeta.models import DEFAULT, BaseModel, from_pretrained
-from molmeta.tasks import Classification, Regression, Target
+from molmeta.tasks import Assays, Classification, Regression, Target
+from molmeta.workbench.adaptation import knowing
 from molmeta.workbench.inputs import column, listed, read_labels, read_smiles, read_values
 from molmeta.workbench.trust import CONFIDENCE, Trusted
 
@@ -101,13 +102,20 @@ class _FewShot(BaseEstimator):
             delattr(self, name)
 
     def _fit(
-        self, texts: Sequence[str], values: np.ndarray, censor: np.ndarray, target: Target
+        self,
+        texts: Sequence[str],
+        values: np.ndarray,
+        censor: np.ndarray,
+        target: Target,
+        known: str | Path | Assays | None,
     ) -> Self:
         if not 0 < self.confidence < 1:
             raise MolmetaError(f"confidence is {self.confidence}; it must be between 0 and 1")
         base = self.model
         if not isinstance(base, BaseModel):
             base = from_pretrained(base, resolve(self.device))
+        if known is not None:
+            base = knowing(base, known)
         table = _table(texts, values, censor, base)
         assay = replace(table.assays[ASSAY], target=target)  # values that happen to be 0 and 1, too
         if base.readable(assay) is not assay:
@@ -194,7 +202,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
     array(['no', 'yes'], dtype='<U3')
     """
 
-    def fit(self, X: Any, y: ArrayLike) -> Self:
+    def fit(self, X: Any, y: ArrayLike, *, known: str | Path | Assays | None = None) -> Self:
         """Adapt to measured molecules.
 
         Parameters
@@ -204,6 +212,9 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
             a tie is left out, with a warning.
         y : array-like
             Two labels of any kind.
+        known : path or Assays, optional
+            Earlier assays of the same project, on the same or other molecules, as of `read_table`:
+            those that agree with the new one add what they know.
 
         Raises
         ------
@@ -217,7 +228,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         texts = read_smiles(X)
         classes, codes = read_labels(y)
         zeros = np.zeros(len(codes), dtype=np.int64)
-        self._fit(texts, codes.astype(np.float64), zeros, Classification(2))
+        self._fit(texts, codes.astype(np.float64), zeros, Classification(2), known)
         self.classes_ = classes
         return self
 
@@ -281,7 +292,14 @@ class FewShotRegressor(RegressorMixin, _FewShot):
     (1,)
     """
 
-    def fit(self, X: Any, y: ArrayLike, censor: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        censor: ArrayLike | None = None,
+        *,
+        known: str | Path | Assays | None = None,
+    ) -> Self:
         """Adapt to measured molecules.
 
         Parameters
@@ -293,6 +311,8 @@ class FewShotRegressor(RegressorMixin, _FewShot):
             Numbers; or texts such as "6.2" and, for bounds, ">5" and "<4.3".
         censor : array-like, optional
             For numbers: −1 where the value is an upper bound, 1 where it is a lower one, else 0.
+        known : path or Assays, optional
+            As for `FewShotClassifier`.
 
         Raises
         ------
@@ -308,7 +328,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):
             found = np.asarray(column(censor, "censor"), dtype=np.float64)
             if len(found) != len(values) or not np.isin(found, (-1, 0, 1)).all():
                 raise MolmetaError(f"censor must be {len(values)} numbers of -1, 0 and 1")
-        return self._fit(texts, values, found.astype(np.int64), Regression())
+        return self._fit(texts, values, found.astype(np.int64), Regression(), known)
 
     @overload
     def predict(self, X: Any, return_std: Literal[False] = False) -> np.ndarray: ...
