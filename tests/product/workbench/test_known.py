@@ -83,5 +83,5 @@ def test_what_cannot_be_used_is_said(project, tmp_path):
         FewShotClassifier("random_forest").fit(
             new.molecules.smiles, new.values > np.median(new.values), known=path
         )
-    with pytest.raises(DataError, match="none.csv"):
+    with pytest.raises(DataError, match=r"none\.csv"):
         FewShotRegressor().fit(new.molecules.smiles, new.values, known=tmp_path / "none.csv")
