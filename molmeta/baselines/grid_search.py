@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 from sklearn import config_context
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import ParameterGrid, StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
+
+from molmeta.baselines.trees import bootstraps
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -97,13 +98,3 @@ def _accuracies(
         return by_number(max_depth, **settings)[n_estimators - 1]
 
     return [accuracy(**candidate) for candidate in candidates]
-
-
-@lru_cache(maxsize=8)
-def bootstraps(rows: int, trees: int) -> list[tuple[int, np.ndarray]]:
-    """Seed of each tree, and how often it draws each row, in a forest with `random_state=0`."""
-    forest = RandomForestClassifier(trees, random_state=0).fit(np.zeros((rows, 1)), np.zeros(rows))
-    return [
-        (tree.random_state, np.bincount(drawn, minlength=rows).astype(np.float64))
-        for tree, drawn in zip(forest.estimators_, forest.estimators_samples_, strict=True)
-    ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from torch import nn
 
 from molmeta.baselines.fitted import FLOOR, Fitted
 from molmeta.baselines.grid_search import best_settings
+from molmeta.baselines.trees import Forest
 from molmeta.learners import Embedded
 from molmeta.tasks import Target
 
@@ -53,16 +55,16 @@ class RandomForest(Fitted):
         """Grow the forest."""
         if not n_way:
             share = self.max_features or 1.0
-            return RandomForestRegressor(self.n_trees, max_features=share, random_state=0).fit(x, y)
+            return Forest.fit(DecisionTreeRegressor, self.n_trees, x, y, max_features=share)
         folds = min(5, int(np.bincount(y.astype(int), minlength=n_way).min()))
         if self.grid and folds > 1:
             settings = best_settings(GRID, x, y, folds)
             return RandomForestClassifier(random_state=0, **settings).fit(x, y)
-        return RandomForestClassifier(self.n_trees, random_state=0).fit(x, y)
+        return Forest.fit(DecisionTreeClassifier, self.n_trees, x, y, max_features="sqrt")
 
     def predict_values(self, model: Any, x: np.ndarray) -> np.ndarray:
         """Mean and log-variance over trees."""
-        trees = np.stack([tree.predict(x) for tree in model.estimators_])
+        trees = model.of_each_tree(x)
         return np.stack([trees.mean(axis=0), np.log(trees.var(axis=0) + FLOOR)], axis=1)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from molmeta import metrics
 from molmeta.baselines import linear_probe
 from molmeta.encoders import FeaturesWithPrior
 from molmeta.errors import MolmetaError, TooFewMeasurements
@@ -19,6 +18,7 @@ from molmeta.molecules import scaffolds
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification, exact
 from molmeta.workbench.comparison import FOLDS, REFERENCE, Comparison
+from molmeta.workbench.fits import Models, Part, Row, fit_parts
 from molmeta.workbench.trust import fold_of_each
 
 RANDOM, SCAFFOLD = "stratified", "scaffold"
@@ -26,7 +26,7 @@ SPLITS = (RANDOM, SCAFFOLD)
 REPEATS = 5
 LEAST = 16
 BASELINES = ("gaussian_process", REFERENCE)
-Row = tuple[str, str, int, int, int, str, float]
+COLUMNS = ["learner", "split", "repeat", "fold", "size", "metric", "value"]
 
 
 def standard_models(base: BaseModel | None = None) -> dict[str, BaseModel]:
@@ -53,9 +53,11 @@ def linear_probe_of(base: BaseModel) -> BaseModel | None:
 
 def compare(
     assay: Assay,
-    models: Mapping[str, BaseModel] | None = None,
+    models: Models | None = None,
     *,
     repeats: int = REPEATS,
+    workers: int = 1,
+    say: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Cross-validate models on one's own measurements, by molecule and by scaffold.
 
@@ -67,6 +69,10 @@ def compare(
         By name, the forest (`random_forest`) among them; by default `standard_models()`.
     repeats : int
         Of each kind of fold, dealt anew.
+    workers : int
+        Processes. With several, a script needs `if __name__ == "__main__":`.
+    say : callable, optional
+        Told before the most of it how long it will take.
 
     Raises
     ------
@@ -76,6 +82,31 @@ def compare(
     models = models or standard_models()
     if REFERENCE not in models:
         raise MolmetaError(f"compare needs the model '{REFERENCE}' to compare with")
+    _check_size(assay)
+    kinds, names = scaffolds(assay.molecules.smiles), tuple(models)
+    whole = [
+        part
+        for split in SPLITS
+        for repeat in range(repeats)
+        for part in _parts(assay, split, kinds, repeat, names)
+    ]
+    tried = {part.split for part in whole}
+    impossible = {
+        split: "no division by scaffold leaves both classes on both sides"
+        for split in SPLITS
+        if split not in tried
+    }
+    both = tuple(dict.fromkeys([names[0], REFERENCE]))
+    smaller = [part for repeat in range(repeats) for part in _smaller(assay, repeat, both)]
+    found = fit_parts(assay, models, whole + smaller, workers=workers, say=say)
+    scores = [row for rows in found[: len(whole)] for row in rows]
+    curve = [row for rows in found[len(whole) :] for row in rows]
+    curve += [row for row in scores if _ends_curve(assay, row, both)]
+    tables = [pd.DataFrame(rows, columns=COLUMNS) for rows in (scores, curve)]
+    return Comparison(assay, tables[0], tables[1], impossible)
+
+
+def _check_size(assay: Assay) -> None:
     binary = isinstance(assay.target, Classification)
     least = int(min(np.bincount(assay.active, minlength=2))) if binary else FOLDS
     if len(assay) < LEAST or least < FOLDS:
@@ -84,54 +115,36 @@ def compare(
             + (f", {least} of the rarer class" if binary else "")
             + f"; a comparison needs {LEAST} and {FOLDS} of each class: measure more"
         )
-    kinds = scaffolds(assay.molecules.smiles)
-    scores: list[Row] = []
-    impossible: dict[str, str] = {}
-    for split in SPLITS:
-        found = [
-            row
-            for repeat in range(repeats)
-            for row in _cross_validate(assay, models, split, kinds, repeat)
-        ]
-        if found:
-            scores += found
-        else:
-            impossible[split] = "no division by scaffold leaves both classes on both sides"
-    curve = [row for repeat in range(repeats) for row in _learning_curve(assay, models, repeat)]
-    columns = ["learner", "split", "repeat", "fold", "size", "metric", "value"]
-    tables = [pd.DataFrame(rows, columns=columns) for rows in (scores, curve)]
-    return Comparison(assay, tables[0], tables[1], impossible)
 
 
-def _cross_validate(
-    assay: Assay,
-    models: Mapping[str, BaseModel],
-    split: str,
-    kinds: Sequence[str],
-    repeat: int,
-) -> Iterator[Row]:
+def _parts(
+    assay: Assay, split: str, kinds: Sequence[str], repeat: int, names: tuple[str, ...]
+) -> Iterator[Part]:
     fold = _folds(assay, split, kinds, repeat)
     for k in range(FOLDS):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        if not _both(assay, train) or not _both(assay, test):
-            continue
-        for name, model in models.items():
-            for metric, value in _score(model, assay, train, test):
-                yield name, split, repeat, k, len(train), metric, value
+        if _both(assay, train) and _both(assay, test):
+            yield Part(split, repeat, k, train, test, names)
 
 
-def _learning_curve(assay: Assay, models: Mapping[str, BaseModel], repeat: int) -> Iterator[Row]:
-    """The first model and the forest on nested parts of each fold's training part."""
-    fold = _folds(assay, RANDOM, [], repeat)
-    names = dict.fromkeys([next(iter(models)), REFERENCE])
-    for k in range(FOLDS):
-        train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        for size in _sizes(len(assay) * (FOLDS - 1) // FOLDS):
-            part = train[_spread(assay.active[train], repeat, k)][:size]
-            if _both(assay, part) and _both(assay, test):
-                for name in names:
-                    for metric, value in _score(models[name], assay, part, test):
-                        yield name, RANDOM, repeat, k, size, metric, value
+def _smaller(assay: Assay, repeat: int, names: tuple[str, ...]) -> Iterator[Part]:
+    """Nested parts of each fold's training part; the whole of it is scored already."""
+    for part in _parts(assay, RANDOM, [], repeat, names):
+        order = part.train[_spread(assay.active[part.train], repeat, part.fold)]
+        for size in _sizes(_most(assay)):
+            if size < len(part.train) and _both(assay, order[:size]):
+                yield replace(part, train=order[:size])
+
+
+def _ends_curve(assay: Assay, row: Row, names: tuple[str, ...]) -> bool:
+    """Whether a score of the folds is the last of a learning curve."""
+    learner, split, _, _, size, *_ = row
+    return learner in names and split == RANDOM and size == _most(assay)
+
+
+def _most(assay: Assay) -> int:
+    """The size at which learning curves end."""
+    return len(assay) * (FOLDS - 1) // FOLDS
 
 
 def _sizes(most: int) -> list[int]:
@@ -165,17 +178,3 @@ def _both(assay: Assay, rows: np.ndarray) -> bool:
     if isinstance(assay.target, Classification):
         return 0 < assay.active[rows].sum() < len(rows)
     return int(exact(assay.take(rows)).sum()) > 1
-
-
-def _score(
-    model: BaseModel, assay: Assay, train: np.ndarray, test: np.ndarray
-) -> Iterator[tuple[str, float]]:
-    predicted = model.adapt(model.readable(assay.take(train))).predict(assay.molecules[test])
-    asked = assay.take(test)
-    if isinstance(assay.target, Classification):
-        yield "roc_auc", metrics.roc_auc(asked.active, predicted)
-        yield "delta_auprc", metrics.delta_auprc(asked.active, predicted)
-    else:  # a bound is learned from, but no error from it is known
-        known = exact(asked)
-        yield "spearman", metrics.spearman(asked.values[known], predicted[known])
-        yield "rmse", metrics.rmse(asked.values[known], predicted[known])

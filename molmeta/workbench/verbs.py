@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,14 @@ def compare_table(
     threshold: float | str | None = "median",
     repeats: int = REPEATS,
     device: str = "auto",
+    workers: int = 1,
+    say: Callable[[str], None] | None = None,
     **columns: Any,
 ) -> Comparison:
     """`compare` on a table: the model, a probe on it, a Gaussian process and the forest."""
     base = from_pretrained(model_path, resolve(device))
     assay = read_one(data_path, threshold, base.experiment.model.policy, **columns)
-    return compare(assay, standard_models(base), repeats=repeats)
+    return compare(assay, standard_models(base), repeats=repeats, workers=workers, say=say)
 
 
 def suggest_from(
@@ -113,6 +116,8 @@ def write_report(
     library_smiles_column: str = "smiles",
     overwrite: bool = False,
     device: str = "auto",
+    workers: int = 1,
+    say: Callable[[str], None] | None = None,
     command: str = "molmeta.workbench.write_report",
     **columns: Any,
 ) -> str:
@@ -143,7 +148,7 @@ def write_report(
         assay,
         measured_molecules(smiles, policy),
         check,
-        _compared(assay, base, repeats),
+        _compared(assay, base, repeats, workers, say),
         base,
         model_folder(model_path),
         library,
@@ -182,9 +187,13 @@ def measured_molecules(smiles: pd.Series, policy: Policy) -> list[Chem.Mol]:
     return [mol for mol in found if not isinstance(mol, Standardised)]
 
 
-def _compared(assay: Assay, base: BaseModel, repeats: int) -> Comparison | None:
+def _compared(
+    assay: Assay, base: BaseModel, repeats: int, workers: int, say: Callable[[str], None] | None
+) -> Comparison | None:
+    if not repeats:
+        return None
     try:
-        return compare(assay, standard_models(base), repeats=repeats) if repeats else None
+        return compare(assay, standard_models(base), repeats=repeats, workers=workers, say=say)
     except TooFewMeasurements:
         return None
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.model_selection import GridSearchCV
 
 from molmeta.baselines import random_forest
-from molmeta.baselines.grid_search import best_settings, bootstraps, fold_accuracies
+from molmeta.baselines.grid_search import best_settings, fold_accuracies
 from molmeta.baselines.random_forest import RandomForest
+from molmeta.baselines.trees import bootstraps
 
 GRID = {
     "n_estimators": [3, 8, 15],
@@ -122,3 +123,17 @@ def test_seeds_and_bootstrap_samples_are_those_of_any_forest():
     assert [seed for seed, _ in drawn] == [tree.random_state for tree in forest.estimators_]
     for (_, weights), rows in zip(drawn, forest.estimators_samples_, strict=True):
         np.testing.assert_array_equal(weights, np.bincount(rows, minlength=32))
+
+
+@pytest.mark.parametrize("support", SUPPORTS)
+def test_a_forest_is_scikit_learns_to_the_last_bit(support):
+    x, y = SUPPORTS[support]
+    other = counts(40, 99)
+    theirs = RandomForestClassifier(30, random_state=0).fit(x, y)
+    ours = RandomForest(30).fit(x, y, n_way=y.max() + 1)
+    np.testing.assert_array_equal(ours.predict_proba(other), theirs.predict_proba(other))
+    values = y + x[:, np.isfinite(x).all(axis=0)].sum(axis=1) / 7
+    trees = RandomForestRegressor(30, max_features=0.33, random_state=0).fit(x, values).estimators_
+    learner = RandomForest(30, max_features=0.33)
+    found = learner.predict_values(learner.fit(x, values, n_way=0), other)
+    np.testing.assert_array_equal(found[:, 0], np.mean([t.predict(other) for t in trees], axis=0))
