@@ -6,11 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from molmeta.datasets import Report, read_table
 from molmeta.device import resolve
 from molmeta.errors import DataError
 from molmeta.files import check_output
-from molmeta.models import AdaptedAssay, from_pretrained, save_assay
+from molmeta.models import AdaptedAssay, Trusted, from_pretrained, save_assay
 from molmeta.tasks import Assays
 
 
@@ -25,6 +27,9 @@ def adapt_table(
     **columns: Any,
 ) -> tuple[dict[Path, AdaptedAssay], Report]:
     """Read a table, adapt a model to each of its assays, write what the model learned.
+
+    Each is calibrated by cross-validation (ten more fits), and knows its measured molecules: what
+    `molmeta screen --trust` asks for.
 
     Parameters
     ----------
@@ -52,11 +57,12 @@ def adapt_table(
     for path in paths:
         check_output(path, [Path(data_path)], overwrite=overwrite)
     check_output(report_path, [Path(data_path)], overwrite=True)
-    adapted = {path: base.adapt(assays[name]) for path, name in paths.items()}
-    for path, one in adapted.items():
+    shown = tqdm(paths.items(), "adapting", delay=2, disable=None)
+    trusted = {path: Trusted.of(base, assays[name]) for path, name in shown}
+    for path, one in trusted.items():
         save_assay(one, path)
     table.report.write(report_path)
-    return adapted, table.report
+    return {path: one.adapted for path, one in trusted.items()}, table.report
 
 
 def _paths(assays: Assays, assay_path: Path) -> dict[Path, str]:

@@ -13,14 +13,13 @@ from rdkit import Chem
 from molmeta.datasets import load_embedded
 from molmeta.evaluation import known_molecules, pyplot
 from molmeta.metrics import Interval
-from molmeta.models import BaseModel
+from molmeta.models import BaseModel, Trusted
 from molmeta.tasks import Assay, Classification
 from molmeta.workbench.comparison import MORE, NAMES, REFERENCE, Comparison
 from molmeta.workbench.explanations import similar_assays
 from molmeta.workbench.findings import DataCheck
 from molmeta.workbench.report.page import Page, Table, drawing
 from molmeta.workbench.report.ranking import LibraryRow, Wishes, ranked_library
-from molmeta.workbench.trust import Trusted
 
 
 def write_page(

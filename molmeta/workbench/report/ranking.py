@@ -9,14 +9,13 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.models import BaseModel
+from molmeta.models import CONFIDENCE, BaseModel, Trusted
 from molmeta.molecules import Molecules
 from molmeta.tasks import Assay, Classification
 from molmeta.workbench.explanations import atom_contributions, draw_molecule, influences
 from molmeta.workbench.inputs import shortened
 from molmeta.workbench.report.page import Card, Cards, Cell, Column, Library, drawing
 from molmeta.workbench.suggestion import suggest
-from molmeta.workbench.trust import CONFIDENCE, Trusted
 
 LONG = 48  # characters of a SMILES in a sentence
 CELLS = 3  # of the library's own columns that are shown

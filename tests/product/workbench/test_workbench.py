@@ -15,6 +15,7 @@ from molmeta import FewShotRegressor
 from molmeta.cli.main import main
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.metrics import resampled_interval
+from molmeta.models import Trusted
 from molmeta.models.checkpoints import from_pretrained
 from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffolds
 from molmeta.molecules.molecules import Molecules
@@ -30,7 +31,6 @@ from molmeta.workbench.explanations import (
     similar_assays,
 )
 from molmeta.workbench.suggestion import suggest
-from molmeta.workbench.trust import Trusted
 
 FAST = ("default", "nearest_neighbours", "random_forest")
 
