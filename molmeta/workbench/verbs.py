@@ -76,7 +76,7 @@ def suggest_from(
     device: str = "auto",
     **columns: Any,
 ) -> pd.DataFrame:
-    """What to measure next of a library: its rows, with `rank`, `score`, `similarity`, `cost`.
+    """What to measure next of a library: its rows, with what `suggest` says of each, and `rank`.
 
     See `suggestion.suggest`. Rows of the library that cannot be read are never suggested.
 
@@ -98,7 +98,9 @@ def suggest_from(
     batch = suggest(mols, score, measured, n, strategy=strategy, costs=costs, budget=budget)
     chosen = pd.DataFrame([good[i].cells for i in batch["position"]], columns=header)
     chosen.insert(0, "rank", np.arange(1, len(batch) + 1))
-    return chosen.assign(**{name: batch[name] for name in ("score", "similarity", "cost")})
+    return chosen.assign(
+        **{name: batch[name] for name in ("score", "similarity", "cost", "inside")}
+    )
 
 
 def write_report(
