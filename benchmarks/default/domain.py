@@ -103,8 +103,8 @@ def ranked(start: Start, scores: np.ndarray, bits: list) -> Iterator[tuple[str, 
         for top in TOPS:
             yield ranking, f"actives among the first {top}", float(active[order[:top]].sum())
             yield ranking, f"outside among the first {top}", float((~inside[order[:top]]).sum())
-    yield "", "inside, of the library", float(inside.sum())
-    yield "", "inside, of the hidden actives", float(inside[active == 1].mean())
+    yield "", "share inside, of the library", float(inside.mean())
+    yield "", "share inside, of the hidden actives", float(inside[active == 1].mean())
 
 
 def found(table: pd.DataFrame) -> str:
@@ -118,11 +118,10 @@ def found(table: pd.DataFrame) -> str:
         f"| learned from | | {ALONE} | {INSIDE_FIRST} | difference |",
         "|---|---|---:|---:|---|",
     ]
-    means = table.groupby(["size", "what", "ranking", "assay"], sort=False)["value"].mean()
-    for size, what in means.index.droplevel(["ranking", "assay"]).unique():
-        part = means.loc[size, what].unstack("ranking")
+    for (size, what), rows in table.groupby(["size", "what"], sort=False):
+        part = rows.groupby(["assay", "ranking"])["value"].mean().unstack("ranking")
         if ALONE not in part:
-            lines.append(f"| {size} | {what} | {part.squeeze(axis=1).mean():.2f} | | |")
+            lines.append(f"| {size} | {what} | {part[''].mean():.2f} | | |")
             continue
         gain = bootstrap_interval(part[INSIDE_FIRST] - part[ALONE])
         both = " | ".join(f"{part[name].mean():.2f}" for name in (ALONE, INSIDE_FIRST))

@@ -26,6 +26,8 @@ from molmeta.workbench.curation import check_data
 from molmeta.workbench.report import LibraryRow, Wishes, render, write_page
 from molmeta.workbench.suggestion import suggest
 
+QUICK, QUICK_UP_TO = 2, 256  # repeats of a comparison that are not asked for, and of how many
+
 
 def read_one(
     data_path: str | Path, threshold: float | str | None, policy: Policy, **columns: Any
@@ -111,14 +113,17 @@ def write_report(
     model_path: str | Path = DEFAULT,
     threshold: float | str | None = "median",
     wishes: Wishes | None = None,
-    repeats: int = REPEATS,
+    repeats: int | None = None,
     library_smiles_column: str = "smiles",
     overwrite: bool = False,
     device: str = "auto",
     command: str = "molmeta.workbench.write_report",
     **columns: Any,
 ) -> str:
-    """Everything about one assay as one HTML file; returns what it recommends.
+    """Everything about one assay as one HTML file; returns what it says first.
+
+    Models are compared `repeats` times over; unless told, as often as is quick: twice up to 256
+    measurements, and not beyond.
 
     Raises
     ------
@@ -153,7 +158,8 @@ def write_report(
         command,
     )
     write_atomic(report_path, render(page).encode())
-    return page.verdict
+    said = [page.library.inside if page.library else None, page.verdict]
+    return "\n".join(filter(None, said))
 
 
 def read_library(
@@ -184,7 +190,9 @@ def measured_molecules(smiles: pd.Series, policy: Policy) -> list[Chem.Mol]:
     return [mol for mol in found if not isinstance(mol, Standardised)]
 
 
-def _compared(assay: Assay, base: BaseModel, repeats: int) -> Comparison | None:
+def _compared(assay: Assay, base: BaseModel, repeats: int | None) -> Comparison | None:
+    if repeats is None:
+        repeats = QUICK if len(assay) <= QUICK_UP_TO else 0
     try:
         return compare(assay, standard_models(base), repeats=repeats) if repeats else None
     except TooFewMeasurements:
