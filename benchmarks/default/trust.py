@@ -19,11 +19,10 @@ from sklearn.metrics import log_loss
 
 from molmeta.errors import TooFewMeasurements
 from molmeta.metrics import bootstrap_interval, roc_auc
-from molmeta.models import BaseModel, from_pretrained
+from molmeta.models import BaseModel, Domain, Trusted, from_pretrained, log_odds
 from molmeta.molecules import read_mol
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification, stratified
-from molmeta.workbench import Domain, Trusted, log_odds
 
 SIZES, DRAWS, ASKED = (16, 32, 64), 3, 400
 CONFIDENCES = (0.8, 0.9)

@@ -24,7 +24,10 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         "--strategy", default="diverse", choices=("exploit", "diverse", "explore"), help="of these"
     )
     verb.add_argument(
-        "--repeats", type=int, default=5, metavar="N", help="of the comparison; 0 leaves it out"
+        "--repeats",
+        type=int,
+        metavar="N",
+        help="of the comparison (2 up to 256 measurements, and none beyond); 0 leaves it out",
     )
     verb.add_argument("--overwrite", action="store_true", help="replace the page if it exists")
     options.compute(verb)
@@ -52,5 +55,6 @@ def run(args: argparse.Namespace) -> None:
         command=" ".join(words),
         **options.columns(args),
     )
-    print(verdict)
+    if verdict:
+        print(verdict)
     options.say(f"written to {args.report_path}")

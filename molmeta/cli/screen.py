@@ -35,6 +35,13 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--preds-path", required=True, type=Path, metavar="FILE", help="the output: .csv, .parquet"
     )
+    verb.add_argument(
+        "--trust",
+        action="store_true",
+        help="beside each score write the interval that holds the value at 80 %%, the nearest "
+        "measured molecule, its similarity, and whether the row is inside the domain; hits inside "
+        "it come first",
+    )
     verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     verb.add_argument(
         "--features",
@@ -57,13 +64,14 @@ def run(args: argparse.Namespace) -> None:
     """Run `molmeta screen`."""
     from molmeta.device import resolve
     from molmeta.files import check_output
-    from molmeta.models import from_pretrained, load_assay
+    from molmeta.models import from_pretrained, load_assay, load_trusted
     from molmeta.screening import Extras, screen
 
     for path in filter(None, (args.preds_path, args.hits_path)):
         check_output(path, [Path(one) for one in args.assay_path], overwrite=True)
     base = from_pretrained(args.model_path, resolve(args.device))
-    assays = [load_assay(path, base) for path in args.assay_path]
+    load = load_trusted if args.trust else load_assay
+    assays = [load(path, base) for path in args.assay_path]
     summary = screen(
         assays,
         args.test_path,
@@ -84,6 +92,8 @@ def run(args: argparse.Namespace) -> None:
     )
     written = "was written before, to" if summary.before else "written to"
     options.say(f"{summary}; {written} {args.preds_path}")
+    if args.hits_path and not args.trust:
+        options.say("hits are ranked by score alone; --trust puts those inside the domain first")
     for line in summary.enrichment:
         options.say(line)
 

@@ -20,8 +20,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         "--strategy",
         default="diverse",
         choices=("exploit", "diverse", "explore"),
-        help="exploit: the best; diverse: the best of which no two are alike; explore: those "
-        "that would teach the model most about the library",
+        help="exploit: the best; diverse: the best of which no two are alike, both with those "
+        "inside the domain of what was measured first; explore: those that would teach the model "
+        "most about the library",
     )
     verb.add_argument("--cost-column", metavar="NAME", help="column of the library with costs")
     verb.add_argument("--budget", type=float, metavar="X", help="what the batch may cost in all")
@@ -54,8 +55,10 @@ def run(args: argparse.Namespace) -> None:
         **options.columns(args),
     )
     text = chosen.to_csv(index=False, lineterminator="\n")
+    told = f"{int(chosen['inside'].sum())} of them inside the domain of what was measured"
     if args.preds_path:
         write_atomic(args.preds_path, text.encode())
-        options.say(f"{len(chosen)} molecules, written to {args.preds_path}")
+        options.say(f"{len(chosen)} molecules, {told}, written to {args.preds_path}")
     else:
         print(text, end="")
+        options.say(told)

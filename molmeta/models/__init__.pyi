@@ -9,6 +9,7 @@ from .checkpoints import DEFAULT as DEFAULT
 from .checkpoints import PRETRAINED as PRETRAINED
 from .checkpoints import from_pretrained as from_pretrained
 from .checkpoints import load_assay as load_assay
+from .checkpoints import load_trusted as load_trusted
 from .checkpoints import model_folder as model_folder
 from .checkpoints import pretrained_names as pretrained_names
 from .checkpoints import save_assay as save_assay
@@ -22,9 +23,14 @@ from .config import Model as Model
 from .config import Training as Training
 from .config import experiment_names as experiment_names
 from .config import load_experiment as load_experiment
+from .domain import Domain as Domain
 from .tensor_files import checked_tensors as checked_tensors
 from .tensor_files import read_safetensors as read_safetensors
 from .tensor_files import tensors_sha256 as tensors_sha256
 from .tensor_files import write_tensors as write_tensors
+from .trust import CONFIDENCE as CONFIDENCE
+from .trust import Trusted as Trusted
+from .trust import fold_of_each as fold_of_each
+from .trust import log_odds as log_odds
 from .zoo import ShippedModel as ShippedModel
 from .zoo import shipped_models as shipped_models

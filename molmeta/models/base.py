@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -178,19 +178,38 @@ class Panel:
         if isinstance(head, Embedded):
             self._encoder, head = head.encoder, head.learner
         some = [assays[first : first + HEADS] for first in range(0, len(assays), HEADS)]
+        self._head, self._states = head, [assay.state for assay in assays]
         self._ranking = [head.ranking([assay.state for assay in part], target) for part in some]
 
     def score(self, molecules: Molecules) -> np.ndarray:
         """Scores `[n, assays]`; each molecule is encoded once."""
+        (scores,) = self._of_each(molecules, self._ranked)
+        return scores.reshape(len(molecules), len(self.assays))
+
+    def score_and_outputs(self, molecules: Molecules) -> tuple[np.ndarray, np.ndarray]:
+        """Scores, and the learner's outputs `[n, assays, width]`; each molecule is encoded once."""
+        scores, outputs = self._of_each(molecules, self._ranked, self._predicted)
+        shape = (len(molecules), len(self.assays))
+        return scores.reshape(shape), outputs.reshape(*shape, self.assays[0].target.width)
+
+    def _of_each(
+        self, molecules: Molecules, *functions: Callable[[Molecules | Tensor], Tensor]
+    ) -> list[np.ndarray]:
+        """What functions tell of encoded molecules, which are encoded chunk by chunk."""
         molecules = molecules.alone_if_few()
-        out = np.zeros((len(molecules), len(self.assays)))
+        found: list[list[np.ndarray]] = [[np.empty(0)] for _ in functions]
         with torch.no_grad():
             for start in range(0, len(molecules), CHUNK):
-                rows = slice(start, min(start + CHUNK, len(molecules)))
-                x = self._encoded(molecules[rows])
-                scores = [rank(x) for rank in self._ranking]
-                out[rows] = torch.cat(scores, dim=1).double().cpu().numpy()
-        return out
+                x = self._encoded(molecules[start : start + CHUNK])
+                for parts, function in zip(found, functions, strict=True):
+                    parts.append(function(x).double().cpu().numpy().ravel())
+        return [np.concatenate(parts) for parts in found]
+
+    def _ranked(self, x: Molecules | Tensor) -> Tensor:
+        return torch.cat([rank(x) for rank in self._ranking], dim=1)
+
+    def _predicted(self, x: Molecules | Tensor) -> Tensor:
+        return torch.stack(list(self._head.for_tasks(x, self._states)), dim=1)
 
     def _encoded(self, x: Molecules) -> Molecules | Tensor:
         """What is ranked; the blocks that the encoder reads are computed in one pass."""

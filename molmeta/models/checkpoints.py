@@ -14,7 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from molmeta.errors import CheckpointError
+from molmeta.errors import CheckpointError, DataError
 from molmeta.files import json_sha256, parse_json, read_json, write_atomic
 from molmeta.learners import Learner
 from molmeta.models.base import AdaptedAssay, BaseModel
@@ -26,6 +26,7 @@ from molmeta.models.tensor_files import (
     tensors_sha256,
     write_tensors,
 )
+from molmeta.models.trust import Trusted
 from molmeta.molecules import Molecules
 from molmeta.schema import check_values
 from molmeta.tasks import target_from_dict, target_to_dict
@@ -178,8 +179,12 @@ def _load_weights(learner: Learner, weights: dict[str, Tensor], folder: Path) ->
     learner.load_state_dict(weights)
 
 
-def save_assay(adapted: AdaptedAssay, path: str | Path) -> None:
-    """Write an adapted assay: its state, and a JSON header that names its base model."""
+def save_assay(assay: AdaptedAssay | Trusted, path: str | Path) -> None:
+    """Write an adapted assay: its state, and a JSON header that names its base model.
+
+    Of a `Trusted` one also its measured molecules and its calibration, for `load_trusted`.
+    """
+    adapted = assay.adapted if isinstance(assay, Trusted) else assay
     state = {name: t.detach().cpu().contiguous().clone() for name, t in adapted.state.items()}
     header = {
         "format": ASSAY_FORMAT,
@@ -190,6 +195,8 @@ def save_assay(adapted: AdaptedAssay, path: str | Path) -> None:
         "base_sha256": adapted.base.sha256,
         "base_name": adapted.base.experiment.name,
     }
+    if isinstance(assay, Trusted):
+        header["trust"] = json.dumps(assay.to_dict())
     write_tensors(Path(path), state, header)
 
 
@@ -204,7 +211,33 @@ def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
     ConfigError
         Its header has values of wrong types.
     """
-    path = Path(path)
+    return _read_assay(Path(path), base)[0]
+
+
+def load_trusted(path: str | Path, base: BaseModel) -> Trusted:
+    """Read an adapted assay with its calibration and its domain.
+
+    Raises
+    ------
+    CheckpointError
+        As by `load_assay`; or the file has no such, or is damaged there.
+    """
+    adapted, header = _read_assay(path := Path(path), base)
+    if "trust" not in header:
+        raise CheckpointError(
+            f"{path} does not say which molecules were measured, so nothing can be said of trust: "
+            "an earlier release wrote it, or Python without `Trusted`; adapt the assay again"
+        )
+    try:
+        return Trusted.from_dict(adapted, parse_json(header["trust"], path, CheckpointError))
+    except (DataError, KeyError, TypeError, ValueError, IndexError) as error:
+        raise CheckpointError(
+            f"{path}: what it says of trust cannot be read ({error}); adapt the assay again"
+        ) from None
+
+
+def _read_assay(path: Path, base: BaseModel) -> tuple[AdaptedAssay, dict[str, str]]:
+    """An adapted assay, and the header that it came with."""
     state, found = read_safetensors(path)
     if found.get("format") != ASSAY_FORMAT:
         raise CheckpointError(f"{path} is not an adapted assay; `molmeta adapt` writes those")
@@ -221,7 +254,7 @@ def load_assay(path: str | Path, base: BaseModel) -> AdaptedAssay:
     target = target_from_dict(said["target"])
     adapted = AdaptedAssay(header["assay"], state, target, base, said["counts"], said["info"])
     check_state(adapted, path)
-    return adapted
+    return adapted, header
 
 
 def check_state(adapted: AdaptedAssay, path: Path) -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from molmeta.errors import DataError
 from molmeta.files import file_sha256, replacing
+from molmeta.screening.columns import Told, places_of
 from molmeta.screening.finished import note_finished
-from molmeta.screening.hits import Best, Labels, label_of
+from molmeta.screening.hits import Hits, Labels, label_of
 from molmeta.screening.job import SHARD, Job
 from molmeta.screening.libraries import Row
 from molmeta.screening.output import CsvSink, open_sink
-from molmeta.screening.scorer import Told
 from molmeta.screening.shards import Shards
 from molmeta.screening.summary import Summary
+
+PARTS = {"True": "inside", "False": "outside"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Extras:
     ----------
     hits_path : Path, optional
         A second file, with the best `top` rows of each score, no two of them more alike than
-        `alike` (Tanimoto, ECFP4).
+        `alike` (Tanimoto, ECFP4). Where assays are `Trusted`, the best inside the domain come
+        first, and as many outside it after them.
     top, alike
         Of these.
     label_column : str, optional
@@ -54,10 +57,12 @@ class Assembly:
 
     def __init__(self, job: Job, extras: Extras) -> None:
         self.job, self.extras, self.summary = job, extras, Summary()
-        self.first = 1 if job.library.kind == "molblock" else 0
-        self.names = [name for name in job.columns if name.startswith("score")]
+        self.shows_smiles = job.library.kind == "molblock"
+        self.scores, self.inside = (places_of(job.columns, what) for what in ("score", "inside"))
+        self.names = [job.columns[place] for place in self.scores]
         wanted = self.names if extras.hits_path else []
-        self.best = [Best(extras.top, extras.alike) for _ in wanted]
+        self.best = [Hits(extras.top, extras.alike) for _ in wanted]
+        self.summary.inside = {job.columns[place]: 0 for place in self.inside}
         self.labels = Labels()
 
     def write(self, shards: Shards, output: Path, screen: str) -> Summary:
@@ -117,12 +122,17 @@ class Assembly:
 
     def _look(self, place: int, row: Row, told: Told) -> None:
         self.summary.add(told[-2])
-        if told[-2] != "ok" or not (self.best or self.extras.label_column):
+        if told[-2] != "ok":
             return
-        scores = [float(text) for text in told[self.first : -2]]
-        smiles = told[0] if self.first else row.text
-        for one, score in zip(self.best, scores, strict=False):
-            one.add(place, score, smiles)
+        parts = [PARTS[told[column]] for column in self.inside] or [""] * len(self.scores)
+        for name, part in zip(self.summary.inside, parts, strict=False):
+            self.summary.inside[name] += part == "inside"
+        if not (self.best or self.extras.label_column):
+            return
+        scores = [float(told[column]) for column in self.scores]
+        smiles = told[0] if self.shows_smiles else row.text
+        for one, score, part in zip(self.best, scores, parts, strict=False):
+            one.add(place, score, smiles, part)
         if self.extras.label_column is not None:
             self.labels.add(self._label(row, place), scores)
 
@@ -131,19 +141,29 @@ class Assembly:
         return label_of(cell, f"{self.job.library.path}, row {place + 1}")
 
     def _write_hits(self, shards: Shards, path: Path) -> None:
-        """Rank, by which score, and the columns of the output; for each score in turn."""
+        """Rank, by which score, and the columns of the output; for each score in turn.
+
+        Where the domain is known, first the best inside it, then those outside, apart: ranks begin
+        anew, and a column says which.
+        """
         chosen = [one.rows() for one in self.best]
-        wanted, cells = {row for rows in chosen for row in rows}, {}
+        wanted, cells = {row for rows in chosen for _, _, row in rows}, {}
+        domain = ["domain"] if self.inside else []
         for first, some, told in self._pieces(shards):
             for place, (row, more) in enumerate(zip(some, told, strict=True), start=first):
                 if place in wanted:
                     cells[place] = [*row.cells, *more]
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            header = ["rank", "by", *self.job.library.header, *self.job.columns]
+            header = ["rank", "by", *domain, *self.job.library.header, *self.job.columns]
             sink = CsvSink(part, header, neutralise=self.extras.neutralise)
             for name, rows in zip(self.names, chosen, strict=True):
-                sink.write([[rank, name, *cells[row]] for rank, row in enumerate(rows, start=1)])
+                sink.write(
+                    [
+                        [rank, name, *([part] if domain else []), *cells[row]]
+                        for rank, part, row in rows
+                    ]
+                )
             sink.close()
             shards.places.promise(path, part)
 

@@ -12,10 +12,11 @@ import torch
 
 from molmeta.errors import ConfigError
 from molmeta.registry import nearest
+from molmeta.screening.columns import Told
 from molmeta.screening.job import Job, save_assays
 from molmeta.screening.pieces import Piece, Pieces
 from molmeta.screening.ray_engine import on_ray
-from molmeta.screening.scorer import Scorer, Told
+from molmeta.screening.scorer import Scorer
 from molmeta.screening.supervisor import Supervisor
 
 ENGINES = ("here", "local", "ray")

@@ -51,9 +51,9 @@ class Best:
         heapq.heappush(self._held, (score, -row, smiles))
         self._texts.add(smiles)
 
-    def rows(self) -> list[int]:
-        """Numbers of the rows, the best first."""
-        taken: list[Any] = []
+    def rows(self, taken: list[Any] | None = None) -> list[int]:
+        """Numbers of the rows, the best first; unlike those `taken`, to which they are added."""
+        taken = [] if taken is None else taken
         found: list[int] = []
         for _, row, smiles in sorted(self._held, reverse=True):
             mol = Chem.MolFromSmiles(smiles) if len(found) < self.most else None
@@ -64,6 +64,32 @@ class Best:
                 taken.append(bits)
                 found.append(-row)
         return found
+
+
+class Hits:
+    """The best rows by one score; where a domain is known, the best inside it, then those outside.
+
+    Parameters
+    ----------
+    most, alike
+        As of `Best`, of each part; no two of both parts are alike.
+    """
+
+    def __init__(self, most: int, alike: float) -> None:
+        self.parts = {part: Best(most, alike) for part in ("", "inside", "outside")}
+
+    def add(self, row: int, score: float, smiles: str, part: str) -> None:
+        """Look at a row of a part: `inside` or `outside`, or "" where no domain is known."""
+        self.parts[part].add(row, score, smiles)
+
+    def rows(self) -> list[tuple[int, str, int]]:
+        """Rank within its part, part, and number of each row."""
+        taken: list[Any] = []
+        return [
+            (rank, part, row)
+            for part, best in self.parts.items()
+            for rank, row in enumerate(best.rows(taken), start=1)
+        ]
 
 
 @dataclass

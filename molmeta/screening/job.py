@@ -10,22 +10,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from molmeta.files import file_sha256, write_atomic
+from molmeta.files import file_sha256, json_sha256, write_atomic
 from molmeta.models import (
     CHUNK,
     AdaptedAssay,
+    BaseModel,
+    Trusted,
     from_pretrained,
     load_assay,
+    load_trusted,
     save_assay,
     save_pretrained,
     tensors_sha256,
 )
+from molmeta.screening.columns import adapted_assay, added_columns
 from molmeta.screening.libraries import Library
-from molmeta.screening.scorer import added_columns
 from molmeta.screening.supervisor import STALL
 from molmeta.tasks import target_to_dict
 
-FEATURES = "features-path"
+FEATURES, TRUSTED = "features-path", "trusted"
 SHARD = 8 * CHUNK  # rows that are scored and kept together
 
 
@@ -35,7 +38,7 @@ class Job:
 
     Attributes
     ----------
-    assays : sequence of AdaptedAssay
+    assays : sequence of AdaptedAssay or Trusted
     library : Library
     stall : float
         Seconds after which a worker that does not answer is taken for stalled.
@@ -43,7 +46,7 @@ class Job:
         A folder where features are kept; on which the output does not depend.
     """
 
-    assays: Sequence[AdaptedAssay]
+    assays: Sequence[AdaptedAssay | Trusted]
     library: Library
     stall: float = STALL
     features: Path | None = None
@@ -54,13 +57,23 @@ class Job:
         return added_columns(self.assays, self.library.kind)
 
     @property
+    def adapted(self) -> list[AdaptedAssay]:
+        """The assays, without what is known of trust."""
+        return [adapted_assay(one) for one in self.assays]
+
+    @property
+    def base(self) -> BaseModel:
+        """The model of all of them."""
+        return self.adapted[0].base
+
+    @property
     def device(self) -> str:
         """Where workers compute: where the assays do."""
-        return str(self.assays[0].base.learner.device)
+        return str(self.base.learner.device)
 
     def identity(self) -> dict[str, Any]:
         """All that the output depends on, as JSON."""
-        base = self.assays[0].base
+        base = self.base
         identity = {
             "molmeta": metadata.version("molmeta"),
             "rdkit": metadata.version("rdkit"),
@@ -75,7 +88,10 @@ class Job:
             "experiment": base.experiment.to_dict(),
             "assays": [
                 [assay.name, tensors_sha256(assay.state), target_to_dict(assay.target)]
-                for assay in self.assays
+                for assay in self.adapted
+            ],
+            "trust": [
+                json_sha256(one.to_dict()) for one in self.assays if isinstance(one, Trusted)
             ],
             "torch": metadata.version("torch"),
             "device": self.device,
@@ -85,11 +101,13 @@ class Job:
 
 def save_assays(job: Job, folder: Path) -> None:
     """The model, the assays and where features are kept as files, for other processes."""
-    base = job.assays[0].base
+    base = job.base
     save_pretrained(base.learner, base.experiment, folder / "model")
     saved = from_pretrained(folder / "model")  # its checksum is another, if it was of 16 bits
-    for number, assay in enumerate(job.assays):
-        save_assay(replace(assay, base=saved), folder / f"assay-{number:05d}.safetensors")
+    for number, (one, adapted) in enumerate(zip(job.assays, job.adapted, strict=True)):
+        adapted = replace(adapted, base=saved)
+        whole = replace(one, adapted=adapted) if isinstance(one, Trusted) else adapted
+        save_assay(whole, folder / f"{_mark(one)}-{number:05d}.safetensors")
     kept = b"" if job.features is None else os.fsencode(job.features.resolve())
     write_atomic(folder / FEATURES, kept)
 
@@ -100,7 +118,16 @@ def load_features(folder: Path) -> Path | None:
     return Path(os.fsdecode(kept)) if kept else None
 
 
-def load_assays(folder: Path, device: str = "cpu") -> list[AdaptedAssay]:
+def load_assays(folder: Path, device: str = "cpu") -> list[AdaptedAssay | Trusted]:
     """What `save_assays` wrote, in order."""
     base = from_pretrained(folder / "model", device)
-    return [load_assay(path, base) for path in sorted(folder.glob("assay-*.safetensors"))]
+    paths = sorted(folder.glob("*-*.safetensors"))
+    return [
+        load_trusted(path, base) if path.name.startswith(TRUSTED) else load_assay(path, base)
+        for path in paths
+    ]
+
+
+def _mark(one: AdaptedAssay | Trusted) -> str:
+    """How the name of its file begins."""
+    return TRUSTED if isinstance(one, Trusted) else "assay"

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from molmeta.errors import DataError
+from molmeta.screening.columns import kind_of
 from molmeta.screening.libraries import Library, LineWriter, pyarrow_parquet, suffix
 from molmeta.text_files import utf8
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-TEXTS = ("standardised_smiles", "status", "reason")  # added columns that hold no numbers
 
 
 class Sink(ABC):
@@ -56,7 +56,7 @@ class CsvSink(Sink):
 
 
 class ParquetSink(Sink):
-    """Parquet: scores are numbers, the library's columns what they were, or texts."""
+    """Parquet: scores are numbers, `inside` is true or false, the library's what they were."""
 
     def __init__(self, path: Path, library: Library, added: Sequence[str]) -> None:
         parquet = pyarrow_parquet()
@@ -67,22 +67,23 @@ class ParquetSink(Sink):
         fields = list(known) if known is not None else [
             pyarrow.field(utf8(name), pyarrow.string()) for name in library.header
         ]  # fmt: skip
-        fields += [
-            pyarrow.field(name, pyarrow.string() if name in TEXTS else pyarrow.float64())
-            for name in added
-        ]
-        self.plain = known is None
+        kinds = {"text": pyarrow.string, "truth": pyarrow.bool_, "number": pyarrow.float64}
+        fields += [pyarrow.field(name, kinds[kind_of(name)]()) for name in added]
         self.schema = pyarrow.schema(fields)
-        self.numbers = {n for n, name in enumerate(added, len(library.header)) if name not in TEXTS}
+        plain = ["text" if known is None else ""] * len(library.header)
+        self.kinds = [*plain, *map(kind_of, added)]
         self.writer = parquet.ParquetWriter(path, self.schema)
 
     def write(self, rows: Sequence[Sequence[Any]]) -> None:
         """Write some rows, as one group."""
         arrays = []
-        for n, (field, values) in enumerate(zip(self.schema, zip(*rows, strict=True), strict=True)):
-            if n in self.numbers:
+        columns = zip(self.schema, self.kinds, zip(*rows, strict=True), strict=True)
+        for field, kind, values in columns:
+            if kind == "number":
                 values = [float(value) if value else None for value in values]
-            elif self.plain or n >= len(self.schema) - len(TEXTS):
+            elif kind == "truth":
+                values = [value == "True" if value else None for value in values]
+            elif kind == "text":
                 values = [utf8(value) for value in values]
             arrays.append(self.pyarrow.array(values, type=field.type))
         self.writer.write_table(self.pyarrow.table(arrays, schema=self.schema))

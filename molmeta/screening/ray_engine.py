@@ -18,11 +18,11 @@ from typing import Any
 
 from molmeta.errors import ConfigError, DataError, MolmetaError
 from molmeta.files import file_sha256
+from molmeta.screening.columns import Told
 from molmeta.screening.job import Job, save_assays
 from molmeta.screening.libraries import Kind
 from molmeta.screening.pieces import Pieces
 from molmeta.screening.reading import Ask
-from molmeta.screening.scorer import Told
 from molmeta.screening.supervisor import Supervisor
 
 ADDRESS = "RAY_ADDRESS"

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from molmeta.errors import ConfigError, DataError
 from molmeta.files import check_output, locked, remove_leftovers
-from molmeta.models import CHUNK, AdaptedAssay, check_together
+from molmeta.models import CHUNK, AdaptedAssay, Trusted, check_together
 from molmeta.registry import nearest
 from molmeta.screening.assembly import Assembly, Extras
 from molmeta.screening.engines import Engine, engine
@@ -33,7 +33,7 @@ from molmeta.screening.supervisor import STALL
 
 
 def screen(
-    assays: AdaptedAssay | Sequence[AdaptedAssay],
+    assays: AdaptedAssay | Trusted | Sequence[AdaptedAssay | Trusted],
     library: str | Path,
     output: str | Path,
     *,
@@ -57,8 +57,11 @@ def screen(
 
     Parameters
     ----------
-    assays : AdaptedAssay or several
-        Of one model.
+    assays : AdaptedAssay, Trusted, or several
+        Of one model. Of `Trusted` ones (`load_trusted`), each score is followed by `low` and
+        `high`, the interval that holds the value at 80 % (of classes: by `probability` and its
+        bounds), `nearest`, the measured molecule that is most like it, `similarity` to that, and
+        `inside`, whether that is within the domain; and hits inside the domain come first.
     library : path
         `.csv`, `.smi`, `.sdf` or `.parquet`; but for the last, also compressed (`.gz`, `.bz2`,
         `.xz`, `.zip`). An SDF's output has `title`, its fields, and `standardised_smiles`.
@@ -89,7 +92,7 @@ def screen(
     ConfigError
         There is no such engine, or a number makes no sense.
     """
-    assays = [assays] if isinstance(assays, AdaptedAssay) else list(assays)
+    assays = [assays] if isinstance(assays, AdaptedAssay | Trusted) else list(assays)
     output, extras = Path(output), extras or Extras()
     kept = None if features is None else Path(features)
     seen = _seen(library)
@@ -173,7 +176,7 @@ def _about_features(job: Job) -> str:
     """What becomes of features that are to be kept, told by the first rows."""
     if job.features is None:
         return ""
-    store = FeatureStore.of(job.features, job.assays[0].base, job.library.kind)
+    store = FeatureStore.of(job.features, job.base, job.library.kind)
     return store.told([Ask.of(row) for row in islice(job.library.rows(), CHUNK)])
 
 
@@ -188,7 +191,7 @@ def _seen(path: str | Path) -> tuple[int, int, int] | None:
 
 def _check(job: Job, output: Path, extras: Extras, workers: int) -> None:
     library, header, hits = job.library, job.library.header, extras.hits_path
-    check_together(job.assays)
+    check_together(job.adapted)
     check_format(output)
     if hits is not None and hits.suffix.lower() != ".csv":
         raise DataError(f"{hits}: hits are written to .csv")

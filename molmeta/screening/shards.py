@@ -15,9 +15,9 @@ from typing import Any
 
 from molmeta.errors import DataError
 from molmeta.files import read_json, remove_leftovers, write_atomic
+from molmeta.screening.columns import Told
 from molmeta.screening.libraries import LineWriter
 from molmeta.screening.places import Places
-from molmeta.screening.scorer import Told
 
 MANIFEST, PLACES, FAILURE = "manifest.json", "places.json", "failure.txt"
 SHARD_NAME = re.compile(r"shard-(\d{7,})\.csv")

@@ -15,10 +15,10 @@ from typing import IO, Any
 
 from molmeta.errors import MolmetaError
 from molmeta.models import CHUNK
+from molmeta.screening.columns import Told
 from molmeta.screening.libraries import Kind
 from molmeta.screening.messages import receive, send
 from molmeta.screening.reading import Ask
-from molmeta.screening.scorer import Told
 
 START = 300.0  # seconds that a worker may take to load the model
 STALL = 120.0  # seconds that a chunk may take

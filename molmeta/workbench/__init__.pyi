@@ -3,7 +3,6 @@ from .cross_validation import compare as compare
 from .curation import check_data as check_data
 from .doctor import examine as examine
 from .doctor import summary as summary
-from .domain import Domain as Domain
 from .estimators import FewShotClassifier as FewShotClassifier
 from .estimators import FewShotRegressor as FewShotRegressor
 from .explanations import atom_contributions as atom_contributions
@@ -12,8 +11,6 @@ from .explanations import influences as influences
 from .report import Wishes as Wishes
 from .suggestion import STRATEGIES as STRATEGIES
 from .suggestion import suggest as suggest
-from .trust import Trusted as Trusted
-from .trust import log_odds as log_odds
 from .verbs import compare_table as compare_table
 from .verbs import suggest_from as suggest_from
 from .verbs import write_report as write_report

@@ -7,11 +7,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
 from molmeta.datasets import Report, read_table
 from molmeta.device import resolve
 from molmeta.errors import DataError
 from molmeta.files import check_output
-from molmeta.models import AdaptedAssay, BaseModel, from_pretrained, save_assay
+from molmeta.models import AdaptedAssay, BaseModel, Trusted, from_pretrained, save_assay
 from molmeta.tasks import Assays
 
 
@@ -27,6 +29,9 @@ def adapt_table(
     **columns: Any,
 ) -> tuple[dict[Path, AdaptedAssay], Report]:
     """Read a table, adapt a model to each of its assays, write what the model learned.
+
+    Each is calibrated by cross-validation (ten more fits), and knows its measured molecules: what
+    `molmeta screen --trust` asks for.
 
     Parameters
     ----------
@@ -58,11 +63,12 @@ def adapt_table(
         check_output(path, [Path(data_path)], overwrite=overwrite)
     check_output(report_path, [Path(data_path)], overwrite=True)
     knows = base if known is None else knowing(base, known, without=assays)
-    adapted = {path: knows.adapt(assays[name]) for path, name in paths.items()}
-    for path, one in adapted.items():
+    shown = tqdm(paths.items(), "adapting", delay=2, disable=None)
+    trusted = {path: Trusted.of(knows, assays[name]) for path, name in shown}
+    for path, one in trusted.items():
         save_assay(one, path)
     table.report.write(report_path)
-    return adapted, table.report
+    return {path: one.adapted for path, one in trusted.items()}, table.report
 
 
 def knowing(

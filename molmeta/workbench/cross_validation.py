@@ -13,13 +13,12 @@ from molmeta.baselines import linear_probe
 from molmeta.encoders import FeaturesWithPrior
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.learners import Embedded
-from molmeta.models import BaseModel, from_pretrained
+from molmeta.models import BaseModel, fold_of_each, from_pretrained
 from molmeta.molecules import scaffolds
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification, exact
 from molmeta.workbench.comparison import FOLDS, REFERENCE, Comparison
 from molmeta.workbench.fits import Models, Part, Row, fit_parts
-from molmeta.workbench.trust import fold_of_each
 
 RANDOM, SCAFFOLD = "stratified", "scaffold"
 SPLITS = (RANDOM, SCAFFOLD)

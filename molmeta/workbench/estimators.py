@@ -20,11 +20,10 @@ from molmeta.datasets import Table, table_from_rows
 from molmeta.device import resolve
 from molmeta.errors import MolmetaError
 from molmeta.featurizers import Standardised, Standardiser
-from molmeta.models import DEFAULT, BaseModel, from_pretrained
+from molmeta.models import CONFIDENCE, DEFAULT, BaseModel, Trusted, from_pretrained
 from molmeta.tasks import Assays, Classification, Regression, Target
 from molmeta.workbench.adaptation import knowing
 from molmeta.workbench.inputs import column, listed, read_labels, read_smiles, read_values
-from molmeta.workbench.trust import CONFIDENCE, Trusted
 
 ASSAY = "assay"
 

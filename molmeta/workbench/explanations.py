@@ -12,11 +12,10 @@ from rdkit.Chem.Draw import rdMolDraw2D
 
 from molmeta import metrics
 from molmeta.errors import OneClassSupport, TooFewMeasurements
-from molmeta.models import AdaptedAssay, BaseModel
+from molmeta.models import AdaptedAssay, BaseModel, log_odds
 from molmeta.molecules import Molecules, ecfp4_bits, read_mol
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Assays, Classification, exact, stratified
-from molmeta.workbench.trust import log_odds
 
 MEASURED = 128  # molecules of a known assay that are learned from
 GOOD, BAD = (0.35, 0.60, 0.95), (0.95, 0.45, 0.35)  # colours of what raises and lowers a score

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from rdkit import Chem, DataStructs
 
 from molmeta.errors import ConfigError, MolmetaError
+from molmeta.models import Domain
 from molmeta.molecules import ecfp4_bits
 from molmeta.registry import nearest
 from molmeta.seeds import generator
@@ -45,6 +46,9 @@ def suggest(
     n : int
         Molecules of the batch, at most.
     strategy : str
+        Of the first two, molecules inside the domain of what was measured come first, and those
+        outside after them: of these the model knows little.
+
         - `exploit`: the best of the ranking. Finds most actives now, if the model is right.
         - `diverse`: the best of the ranking of which no two are more alike than .5 (Tanimoto,
           ECFP4): as many actives of more kinds. Where fewer than n are left, the bound is raised.
@@ -62,7 +66,8 @@ def suggest(
     -------
     DataFrame
         `position` in the library, `score`, `similarity` to the nearest measured or earlier
-        suggested molecule, `cost`; in the order in which they were chosen.
+        suggested molecule, `cost`, `inside` the domain (`Domain`) or not; by `explore` in the
+        order in which they were chosen, else those inside first.
 
     Raises
     ------
@@ -78,21 +83,33 @@ def suggest(
     scores = _one_each(score, mols, "scores")
     prices = np.ones(len(mols)) if costs is None else _one_each(costs, mols, "costs")
     known, old = {Chem.MolToSmiles(mol) for mol in measured}, [ecfp4_bits(m) for m in measured]
-    ranked = np.lexsort((prices, -scores))  # the best first, of equal ones the cheapest
-    order = _once((int(i) for i in ranked[np.isfinite(scores[ranked])]), mols, known)
     bits = cache(lambda i: ecfp4_bits(mols[int(i)]))
+    inside = _inside(measured, [bits(i) for i in range(len(mols))])
+    ranked = np.lexsort((prices, -scores, ~inside))  # of equal scores the cheapest first
+    order = _once((int(i) for i in ranked[np.isfinite(scores[ranked])]), mols, known)
     if strategy == "diverse":
         order = _unlike(order, bits)
     elif strategy == "explore":
         order = _informative(list(order), bits, old)
     rows, seen = [], list(old)
-    for position in _affordable(order, prices, n, budget):
+    chosen = _affordable(order, prices, n, budget)
+    if strategy != "explore":
+        chosen.sort(key=lambda position: not inside[position])
+    for position in chosen:
         near = max(DataStructs.BulkTanimotoSimilarity(bits(position), seen), default=0.0)
-        rows.append((position, scores[position], near, prices[position]))
+        rows.append((position, scores[position], near, prices[position], inside[position]))
         seen.append(bits(position))
     if not rows and budget is not None:
         raise MolmetaError(f"the budget of {budget:g} buys none of the {len(mols)} molecules")
-    return pd.DataFrame(rows, columns=["position", "score", "similarity", "cost"])
+    return pd.DataFrame(rows, columns=["position", "score", "similarity", "cost", "inside"])
+
+
+def _inside(measured: Sequence[Chem.Mol], bits: Sequence[Any]) -> np.ndarray:
+    """Whether each fingerprint is inside the domain of what was measured; if nothing was, it is."""
+    if not measured:
+        return np.ones(len(bits), dtype=bool)
+    domain = Domain.of([Chem.MolToSmiles(mol) for mol in measured])
+    return domain.inside(domain.nearest(bits)[1])
 
 
 def _once(order: Iterable[int], mols: Sequence[Chem.Mol], known: set[str]) -> Iterator[int]:

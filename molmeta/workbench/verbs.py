@@ -27,6 +27,8 @@ from molmeta.workbench.curation import check_data
 from molmeta.workbench.report import LibraryRow, Wishes, render, write_page
 from molmeta.workbench.suggestion import suggest
 
+QUICK, QUICK_UP_TO = 2, 256  # repeats of a comparison that are not asked for, and of how many
+
 
 def read_one(
     data_path: str | Path, threshold: float | str | None, policy: Policy, **columns: Any
@@ -79,7 +81,7 @@ def suggest_from(
     device: str = "auto",
     **columns: Any,
 ) -> pd.DataFrame:
-    """What to measure next of a library: its rows, with `rank`, `score`, `similarity`, `cost`.
+    """What to measure next of a library: its rows, with what `suggest` says of each, and `rank`.
 
     See `suggestion.suggest`. Rows of the library that cannot be read are never suggested.
 
@@ -101,7 +103,9 @@ def suggest_from(
     batch = suggest(mols, score, measured, n, strategy=strategy, costs=costs, budget=budget)
     chosen = pd.DataFrame([good[i].cells for i in batch["position"]], columns=header)
     chosen.insert(0, "rank", np.arange(1, len(batch) + 1))
-    return chosen.assign(**{name: batch[name] for name in ("score", "similarity", "cost")})
+    return chosen.assign(
+        **{name: batch[name] for name in ("score", "similarity", "cost", "inside")}
+    )
 
 
 def write_report(
@@ -112,7 +116,7 @@ def write_report(
     model_path: str | Path = DEFAULT,
     threshold: float | str | None = "median",
     wishes: Wishes | None = None,
-    repeats: int = REPEATS,
+    repeats: int | None = None,
     library_smiles_column: str = "smiles",
     overwrite: bool = False,
     device: str = "auto",
@@ -121,7 +125,10 @@ def write_report(
     command: str = "molmeta.workbench.write_report",
     **columns: Any,
 ) -> str:
-    """Everything about one assay as one HTML file; returns what it recommends.
+    """Everything about one assay as one HTML file; returns what it says first.
+
+    Models are compared `repeats` times over; unless told, as often as is quick: twice up to 256
+    measurements, and not beyond.
 
     Raises
     ------
@@ -156,7 +163,8 @@ def write_report(
         command,
     )
     write_atomic(report_path, render(page).encode())
-    return page.verdict
+    said = [page.library.inside if page.library else None, page.verdict]
+    return "\n".join(filter(None, said))
 
 
 def read_library(
@@ -188,8 +196,14 @@ def measured_molecules(smiles: pd.Series, policy: Policy) -> list[Chem.Mol]:
 
 
 def _compared(
-    assay: Assay, base: BaseModel, repeats: int, workers: int, say: Callable[[str], None] | None
+    assay: Assay,
+    base: BaseModel,
+    repeats: int | None,
+    workers: int,
+    say: Callable[[str], None] | None,
 ) -> Comparison | None:
+    if repeats is None:
+        repeats = QUICK if len(assay) <= QUICK_UP_TO else 0
     if not repeats:
         return None
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from datetime import date
 from importlib import metadata
@@ -11,16 +10,16 @@ from pathlib import Path
 from rdkit import Chem
 
 from molmeta.datasets import load_embedded
-from molmeta.evaluation import known_molecules, pyplot
+from molmeta.evaluation import known_molecules
 from molmeta.metrics import Interval
-from molmeta.models import BaseModel
+from molmeta.models import BaseModel, Trusted
 from molmeta.tasks import Assay, Classification
-from molmeta.workbench.comparison import MORE, NAMES, REFERENCE, Comparison
+from molmeta.workbench.comparison import MORE, NAMES, Comparison
 from molmeta.workbench.explanations import similar_assays
 from molmeta.workbench.findings import DataCheck
-from molmeta.workbench.report.page import Page, Table, drawing
-from molmeta.workbench.report.ranking import LibraryRow, Wishes, ranked_library
-from molmeta.workbench.trust import Trusted
+from molmeta.workbench.report.page import Page, Table
+from molmeta.workbench.report.plots import learning_curve, measured_and_predicted, similarities
+from molmeta.workbench.report.ranking import LibraryRow, Screened, Wishes, ranked_library
 
 
 def write_page(
@@ -53,20 +52,25 @@ def write_page(
     learned = f"{len(assay)} molecules, {'classes' if binary else 'measured values'}"
     if binary:
         learned += f" ({int(assay.active.sum())} active)"
-    verdict = comparison.recommendation() if comparison else "Models were not compared."
-    ranked = ranked_library(trusted, base, assay, measured, *library, wishes) if library else None
+    screened = Screened.of(trusted, *library) if library else None
+    found = screened.found if screened and len(screened.found) else None
+    plots = [measured_and_predicted(assay, screened.main if screened else "", found)]
+    if found is not None:
+        plots.append(similarities(trusted.domain, found))
+    if comparison:
+        plots.append(learning_curve(comparison))
     return Page(
         title=f"Assay {assay.name}",
         subtitle=f"{learned}; model {base.experiment.name}, {date.today():%d %B %Y}",
-        verdict=verdict,
+        verdict=comparison.recommendation() if comparison else None,
         findings=check.findings,
         audit=_audit(model_path, assay, [row for row in library[1] if row.mol] if library else []),
         card=_card(base, model_path),
         made=f"Made by molmeta {metadata.version('molmeta')}: {command}",
         comparison=_tables(comparison) if comparison else [],
         more=_more(comparison) if comparison else [],
-        plots=[drawing(_curve_svg(comparison))] if comparison else [],
-        library=ranked,
+        plots=plots,
+        library=ranked_library(screened, base, assay, measured, wishes) if screened else None,
         similar=_similar(base, assay, wishes.similar),
     )
 
@@ -90,26 +94,6 @@ def _more(comparison: Comparison) -> list[str]:
             told = f"would move {name} by {gain} ({NAMES[comparison.metric]})"
             lines.append(f"{MORE} more measurements {told}.")
     return lines
-
-
-def _curve_svg(comparison: Comparison) -> str:
-    plt = pyplot()
-    part = comparison.curve[comparison.curve["metric"] == comparison.metric]
-    table = part.pivot_table(index="size", columns="learner", values="value")
-    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
-    for name in table:
-        colour = "black" if name == REFERENCE else None
-        axis.plot(table.index, table[name], marker="o", label=str(name), color=colour)
-    axis.set_xscale("log", base=2)
-    axis.set_xticks(table.index, [str(size) for size in table.index])
-    axis.minorticks_off()
-    axis.set(xlabel="measurements", ylabel=NAMES[comparison.metric])
-    axis.legend(frameon=False)
-    text = io.StringIO()
-    figure.savefig(text, format="svg")
-    plt.close(figure)
-    found = text.getvalue()
-    return found[found.index("<svg") :]
 
 
 def _similar(base: BaseModel, assay: Assay, most: int) -> Table | None:

@@ -14,11 +14,15 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the ranked table: what is shown, how, and the number that it is sorted by."""
+    """A cell of a ranked table: what is shown, how, the number that it is sorted by, and more.
+
+    What is `below` stands under it, small.
+    """
 
     shown: Any
     kind: str = "text"
     key: float | None = None
+    below: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,23 @@ class Cards:
 
 
 @dataclass(frozen=True)
-class Library:
-    """What was predicted of a library."""
+class Section:
+    """Rows of a library under a heading of their own; good, or a warning."""
 
+    heading: str
+    level: str
+    rows: list[list[Cell]]
+
+
+@dataclass(frozen=True)
+class Library:
+    """What was predicted of a library; `inside` says how much of it is inside the domain."""
+
+    inside: str
+    level: str
     summary: str
     columns: list[Column]
-    rows: list[list[Cell]]
+    sections: list[Section]
     explained: list[Card] = field(default_factory=list)
     suggested: Cards | None = None
 
@@ -72,7 +87,7 @@ class Page:
 
     title: str
     subtitle: str
-    verdict: str
+    verdict: str | None
     findings: list[Any]
     audit: list[str]
     card: str

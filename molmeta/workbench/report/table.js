@@ -1,22 +1,12 @@
 "use strict";
-const table = document.getElementById("ranked");
-if (table) {
+const tables = Array.from(document.querySelectorAll("table.ranked"));
+const filter = document.getElementById("filter"), shown = document.getElementById("shown");
+const key = (row, column) => {
+  const cell = row.cells[column], number = cell.dataset.key;
+  return number === undefined ? cell.textContent.trim().toLowerCase() : Number(number);
+};
+const sortable = table => {
   const body = table.tBodies[0], rows = Array.from(body.rows);
-  const shown = document.getElementById("shown"), filter = document.getElementById("filter");
-  const texts = new Map(rows.map(row => [row, row.textContent.toLowerCase()]));
-  const show = () => {
-    const wanted = filter.value.toLowerCase().trim();
-    let count = 0;
-    for (const row of rows) {
-      row.hidden = !texts.get(row).includes(wanted);
-      count += row.hidden ? 0 : 1;
-    }
-    shown.textContent = `${count} of ${rows.length} rows`;
-  };
-  const key = (row, column) => {
-    const cell = row.cells[column], number = cell.dataset.key;
-    return number === undefined ? cell.textContent.trim().toLowerCase() : Number(number);
-  };
   Array.from(table.tHead.rows[0].cells).forEach((head, column) => {
     const button = head.querySelector("button");
     if (!button) return;
@@ -35,6 +25,20 @@ if (table) {
       body.append(...rows);
     });
   });
+};
+if (tables.length) {
+  const every = tables.flatMap(table => Array.from(table.tBodies[0].rows));
+  const texts = new Map(every.map(row => [row, row.textContent.toLowerCase()]));
+  const show = () => {
+    const wanted = filter.value.toLowerCase().trim();
+    let count = 0;
+    for (const row of every) {
+      row.hidden = !texts.get(row).includes(wanted);
+      count += row.hidden ? 0 : 1;
+    }
+    shown.textContent = `${count} of ${every.length} rows`;
+  };
+  tables.forEach(sortable);
   filter.addEventListener("input", show);
   show();
 }

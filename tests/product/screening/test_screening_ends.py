@@ -12,9 +12,9 @@ from product_commands import screen_command
 
 from molmeta.cli.main import main
 from molmeta.errors import DataError, MolmetaError
+from molmeta.screening.columns import Told
 from molmeta.screening.ray_engine import _cause
 from molmeta.screening.reading import Ask
-from molmeta.screening.scorer import Told
 from molmeta.screening.supervisor import TRIES, Supervisor, _Lost
 
 ROWS = [Ask(text) for text in ("C", "CC", "CCC", "CCCC", "CCCCC")]

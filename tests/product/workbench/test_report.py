@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from molmeta.cli.main import main
+from molmeta.datasets import load_embedded
 from molmeta.tasks.assay import Assays
 
 EVIL = "<script>document.title='run'</script>"
@@ -91,11 +92,18 @@ def test_every_part_is_there(page: Path) -> None:
         "Model card",
     ):
         assert heading in text, heading
-    assert "80 rows, 78 ranked (1 invalid, 1 trailing text); the best 20 are shown" in text
+    told = re.search(
+        r"80 rows, 78 ranked \((.*)\); the best (\d+) inside the domain are shown, and (\d+)", text
+    )
+    assert told and {"1 invalid", "1 trailing text"} == set(told[1].split(", "))
+    inside, outside = int(told[2]), int(told[3])
+    assert inside == 20 and outside <= 4
+    assert re.search(r"\d+ % of the library \(\d+ of 78 molecules\) is inside the domain", text)
+    assert ("Outside the domain: nothing like these" in text) == (outside > 0)
     assert "measured molecules were in the model's training data" in text
     assert re.search(r"16 more measurements would move default by [+-]", text)
     svgs = page.read_text(encoding="utf-8").count("<svg")
-    assert svgs == 20 + 6 + 8 + 1
+    assert svgs == 2 * (inside + outside) + 6 + 8 + 3  # each row beside its nearest measured
 
 
 @pytest.fixture
@@ -128,18 +136,33 @@ def test_in_a_browser_it_sorts_filters_and_runs_nothing_foreign(page: Path, brow
     assert browser.title == f"Assay {EVIL}"
     assert browser.get_log("browser") == []  # nothing blocked, nothing failed
 
+    for width in (1400, 800):  # nothing is cut at the right edge
+        browser.set_window_size(width, 1000)
+        script = "return [document.documentElement.scrollWidth, window.innerWidth]"
+        needed, there = browser.execute_script(script)
+        assert needed <= there, width
+        for one in browser.find_elements(By.CSS_SELECTOR, "table, svg"):
+            assert one.rect["x"] + one.rect["width"] <= there, width
+    browser.set_window_size(1400, 1000)
+    drawn = browser.find_element(By.CSS_SELECTOR, "table.ranked td svg")
+    assert drawn.rect["width"] >= 200  # large enough to read
+    plot = browser.find_element(By.CSS_SELECTOR, ".plots svg")
+    assert plot.rect["y"] + plot.rect["height"] < 1000  # seen without scrolling
+
+    def ranked():  # the first table: those inside the domain
+        return browser.find_element(By.CSS_SELECTOR, "table.ranked")
+
     def column(name: str) -> int:
-        heads = browser.find_elements(By.CSS_SELECTOR, "#ranked th")
+        heads = ranked().find_elements(By.TAG_NAME, "th")
         return next(i for i, head in enumerate(heads) if head.text.startswith(name))
 
     def cells(place: int) -> list[str]:
-        rows = browser.find_elements(By.CSS_SELECTOR, "#ranked tbody tr")
-        return [r.find_elements(By.TAG_NAME, "td")[place].text for r in rows if r.is_displayed()]
+        rows = ranked().find_elements(By.CSS_SELECTOR, "tbody tr")
+        shown = (r.find_elements(By.TAG_NAME, "td")[place].text for r in rows if r.is_displayed())
+        return [text.partition("\n")[0] for text in shown]
 
     def click(place: int) -> None:
-        browser.find_elements(By.CSS_SELECTOR, "#ranked th")[place].find_element(
-            By.TAG_NAME, "button"
-        ).click()
+        ranked().find_elements(By.TAG_NAME, "th")[place].find_element(By.TAG_NAME, "button").click()
 
     assert cells(0) == [str(i) for i in range(1, 21)]
     place = column("similarity")
@@ -155,7 +178,8 @@ def test_in_a_browser_it_sorts_filters_and_runs_nothing_foreign(page: Path, brow
     wanted = cells(name)[7]
     browser.find_element(By.ID, "filter").send_keys(wanted)
     assert cells(name) == [wanted]
-    assert browser.find_element(By.ID, "shown").text == "1 of 20 rows"
+    every = len(browser.find_elements(By.CSS_SELECTOR, "table.ranked tbody tr"))
+    assert browser.find_element(By.ID, "shown").text == f"1 of {every} rows"
     assert browser.title == f"Assay {EVIL}"  # no cell's script has run
 
 
@@ -164,7 +188,8 @@ def test_without_a_library_and_a_comparison_it_is_a_page_about_the_data(inputs, 
     command = ["report", str(inputs[0]), "--report-path", str(path), "--repeats", "0"]
     assert main([*command, "--model-path", "nearest_neighbours"]) == 0
     text = "".join(Tags(path.read_text(encoding="utf-8")).text)
-    assert "Models were not compared." in text and "The library" not in text
+    assert "Models were not compared here" in text and "The library" not in text
+    assert 'class="verdict"' not in path.read_text(encoding="utf-8")
     assert "learned from nothing but the measurements above" in text
 
 
@@ -181,3 +206,19 @@ def test_what_cannot_be_reported_is_refused(inputs, tmp_path, capsys) -> None:
     two.write_text("smiles,a,b\nC,1,2\nCC,2,3\n")
     assert main(["report", str(two), "--report-path", str(tmp_path / "other.html")]) == 2
     assert "has several assays" in capsys.readouterr().err
+
+
+def test_a_library_of_other_molecules_is_called_that_first_and_in_colour(inputs, tmp_path) -> None:
+    far = load_embedded()["CHEMBL2971_Ki"].molecules.smiles[:60]
+    near = pd.read_csv(inputs[0])["smiles"].tolist()[:2]
+    library, path = tmp_path / "library.csv", tmp_path / "page.html"
+    pd.DataFrame({"smiles": [*far, *near]}).to_csv(library, index=False)
+    command = ["report", str(inputs[0]), str(library), "--report-path", str(path), "--repeats", "0"]
+    assert main([*command, "--regression", "--model-path", "gaussian_process", "--top", "10"]) == 0
+    text = path.read_text(encoding="utf-8")
+    said = re.search(r'<p class="banner warning">(.*?)</p>', text)
+    assert said and re.match(r"Only \d+ % of the library \(\d+ of 62 molecules\)", said[1])
+    assert text.index(said[0]) < text.index("<h2")
+    inside, outside = text.split("Outside the domain: nothing like these was measured")
+    assert near[0] in inside and outside.count("nearest measured") == 1
+    assert "inside the domain" in text and "the same molecule" in inside

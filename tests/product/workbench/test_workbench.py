@@ -15,6 +15,7 @@ from molmeta import FewShotRegressor
 from molmeta.cli.main import main
 from molmeta.errors import MolmetaError, TooFewMeasurements
 from molmeta.metrics import resampled_interval
+from molmeta.models import Trusted
 from molmeta.models.checkpoints import from_pretrained
 from molmeta.molecules.identity import ecfp4_bits, read_mol, scaffolds
 from molmeta.molecules.molecules import Molecules
@@ -30,7 +31,6 @@ from molmeta.workbench.explanations import (
     similar_assays,
 )
 from molmeta.workbench.suggestion import suggest
-from molmeta.workbench.trust import Trusted
 
 FAST = ("default", "nearest_neighbours", "random_forest")
 
@@ -186,6 +186,22 @@ class TestSuggest:
         found = suggest(mols, score, [], 150, strategy="diverse")
         assert len(found) == 150 and found["position"].is_unique
 
+    @pytest.mark.parametrize("strategy", ["exploit", "diverse"])
+    def test_those_inside_the_domain_come_first_however_good_others_look(self, library, strategy):
+        mols, _ = library
+        far = [
+            Chem.MolFromSmiles("CN(C)c1ccc(cc1)N=Nc1ccc(cc1)S(=O)(=O)O"),
+            Chem.MolFromSmiles("C"),
+        ]
+        score = np.array([*np.linspace(0, 1, 140), 9.0, 8.0])
+        found = suggest([*mols[20:], *far], score, mols[:20], 140, strategy=strategy)
+        inside = found["inside"].tolist()
+        assert inside == sorted(inside, reverse=True) and {140, 141} <= set(found["position"])
+        assert not found.loc[found["position"] >= 140, "inside"].any()
+        if strategy == "exploit":
+            for _, part in found.groupby("inside"):
+                assert part["score"].is_monotonic_decreasing
+
     def test_explore_leaves_less_variance_than_chance(self, library):
         """Of a Gaussian process with the Tanimoto kernel, by the closed form."""
         mols, score = library
@@ -250,11 +266,14 @@ class TestSuggest:
         command += ["--library-smiles-column", "structure", "--cost-column", "price"]
         assert main([*command, "--budget", "7"]) == 0
         found = pd.read_csv(out)
-        assert list(found) == [*("rank", "id", "structure", "price", "score", "similarity", "cost")]
+        told = ("score", "similarity", "cost", "inside")
+        assert list(found) == ["rank", "id", "structure", "price", *told]
         assert len(found) == 3 and "bad" not in set(found["structure"])
         assert not set(found["structure"]) & set(smiles)
         assert main(command) == 2
-        assert "--overwrite" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "3 molecules, " in told and "of them inside the domain" in told
+        assert "--overwrite" in told
         library.write_text(library.read_text().replace(",2\n", ",cheap\n", 1))
         assert main([*command, "--overwrite"]) == 2
         assert "holds 'cheap', which is no cost" in capsys.readouterr().err

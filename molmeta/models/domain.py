@@ -56,10 +56,27 @@ class Domain:
 
     def assess(self, mols: Sequence[Chem.Mol]) -> pd.DataFrame:
         """Of each molecule: `nearest` (measured), `similarity` to it, `new_scaffold`, `inside`."""
-        rows = []
-        for mol in mols:
-            similar = np.array(DataStructs.BulkTanimotoSimilarity(ecfp4_bits(mol), self.bits))
-            best = int(similar.argmax())
-            rows.append((self.smiles[best], similar[best], scaffold(mol) not in self.scaffolds))
-        found = pd.DataFrame(rows, columns=["nearest", "similarity", "new_scaffold"])
-        return found.assign(inside=found["similarity"].astype(float) >= self.least)
+        place, similarity = self.nearest([ecfp4_bits(mol) for mol in mols])
+        return pd.DataFrame(
+            {
+                "nearest": pd.Series([self.smiles[i] for i in place], dtype=object),
+                "similarity": similarity,
+                "new_scaffold": np.array(
+                    [scaffold(mol) not in self.scaffolds for mol in mols], bool
+                ),
+                "inside": self.inside(similarity),
+            }
+        )
+
+    def nearest(self, bits: Sequence[ExplicitBitVect]) -> tuple[np.ndarray, np.ndarray]:
+        """Which measured molecule is nearest to each fingerprint, and how similar: `[n]` each."""
+        place, similarity = np.zeros(len(bits), dtype=np.int64), np.zeros(len(bits))
+        for row, one in enumerate(bits):
+            similar = np.array(DataStructs.BulkTanimotoSimilarity(one, self.bits))
+            place[row] = similar.argmax()
+            similarity[row] = similar[place[row]]
+        return place, similarity
+
+    def inside(self, similarity: np.ndarray) -> np.ndarray:
+        """Whether molecules of these similarities to their nearest are inside: `[n]` bool."""
+        return similarity >= self.least

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from rdkit import Chem
 from scipy.special import expit
 
-from molmeta.models import AdaptedAssay, BaseModel
+from molmeta.models.base import AdaptedAssay, BaseModel
+from molmeta.models.calibration import Conformal, ConformalInterval, VennAbers
+from molmeta.models.domain import Domain
 from molmeta.molecules import Molecules
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification, exact
-from molmeta.workbench.calibration import Conformal, ConformalInterval, VennAbers
-from molmeta.workbench.domain import Domain
 
 FOLDS = 10
 LEAST = 3  # measurements that anything is calibrated on
 CONFIDENCE = 0.8
+CALIBRATED = {"venn_abers": VennAbers, "conformal": Conformal, "interval": ConformalInterval}
 TIES = 1e-6  # what the score may add to a probability, so that a ranking by either is the same
 
 
@@ -54,6 +56,24 @@ class Calibration:
         known = exact(assay)
         mean, deviation = outputs[known, 0], np.exp(outputs[known, 1] / 2)
         return cls(interval=ConformalInterval.fit(assay.values[known], mean, deviation))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain JSON."""
+        found = {name: vars(one) for name, one in vars(self).items() if one is not None}
+        return {
+            name: {key: array.tolist() for key, array in arrays.items()}
+            for name, arrays in found.items()
+        }
+
+    @classmethod
+    def from_dict(cls, found: dict[str, dict[str, list[float]]]) -> Calibration:
+        """What `to_dict` gave."""
+        return cls(
+            **{
+                name: CALIBRATED[name](**{key: np.array(one, float) for key, one in arrays.items()})
+                for name, arrays in found.items()
+            }
+        )
 
 
 def log_odds(outputs: np.ndarray) -> np.ndarray:
@@ -109,6 +129,21 @@ class Trusted:
         domain = Domain.of(assay.molecules.smiles)
         return cls(adapted, domain, Calibration.of(base, assay) if calibrate else None)
 
+    @classmethod
+    def from_dict(cls, adapted: AdaptedAssay, found: dict[str, Any]) -> Trusted:
+        """An adapted model with what `to_dict` gave."""
+        calibration = found["calibration"]
+        return cls(
+            adapted,
+            Domain.of(found["measured"]),
+            None if calibration is None else Calibration.from_dict(calibration),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What there is beside the adapted model, as plain JSON."""
+        calibration = None if self.calibration is None else self.calibration.to_dict()
+        return {"measured": self.domain.smiles, "calibration": calibration}
+
     def outputs(self, smiles: Sequence[str], mols: Sequence[Chem.Mol]) -> np.ndarray:
         """The learner's outputs for molecules that were standardised and read: `[n, 2]`."""
         return self.adapted.outputs(Molecules(smiles, mols))
@@ -144,14 +179,21 @@ class Trusted:
         confidence says. And the columns of `Domain.assess`.
         """
         outputs = self.outputs(smiles, mols)
+        found = self.bounds(outputs, confidence)
         if isinstance(self.adapted.target, Classification):
-            p, low, high = self.probabilities(outputs).T
-            found = {"score": expit(log_odds(outputs)), "probability": p, "low": low, "high": high}
+            found = {"score": expit(log_odds(outputs)), **found}
             found["active"] = self.decided(outputs, confidence)
         else:
-            value, width = outputs[:, 0], self.half_width(outputs, confidence)
-            found = {"value": value, "low": value - width, "high": value + width}
+            found = {"value": outputs[:, 0], **found}
         return pd.concat([pd.DataFrame(found), self.domain.assess(mols)], axis=1)
+
+    def bounds(self, outputs: np.ndarray, confidence: float = CONFIDENCE) -> dict[str, np.ndarray]:
+        """`low` and `high` of outputs `[n, 2]`; of a classification `probability` before them."""
+        if isinstance(self.adapted.target, Classification):
+            p, low, high = self.probabilities(outputs).T
+            return {"probability": p, "low": low, "high": high}
+        value, width = outputs[:, 0], self.half_width(outputs, confidence)
+        return {"low": value - width, "high": value + width}
 
     def decided(self, outputs: np.ndarray, confidence: float) -> np.ndarray:
         """True, False, or None where that is open, for outputs `[n, 2]`: `[n]`."""

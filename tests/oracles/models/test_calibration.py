@@ -9,7 +9,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 
 from molmeta.errors import TooFewMeasurements
-from molmeta.workbench.calibration import Conformal, ConformalInterval, VennAbers
+from molmeta.models.calibration import Conformal, ConformalInterval, VennAbers
 
 
 def sample(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
