@@ -3,8 +3,8 @@
     python benchmarks/default/build.py --data-path chembl22_assays.csv.gz
 
 Needs `molmeta[minimol]`, whose vectors the graph network is read by; what is shipped needs it no
-more. Writes `molmeta/pretrained/default/` and `benchmarks/results/default*`. Models and scores are kept
-below `--save-dir`, so that the same command goes on where it was stopped.
+more. Writes `molmeta/pretrained/default/` and `benchmarks/results/default*`. Models and scores are
+kept below `--save-dir`, so that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -124,11 +124,12 @@ def about(path: Path) -> str:
             "",
             "Ranking small organic molecules by an assay with 16 to a few hundred measurements of",
             "them. It learned from potencies at human and animal proteins in ChEMBL: of other",
-            "properties (solubility, toxicity in cells, odour) its prior mean knows nothing; what is",
-            "left is two Gaussian processes, of which the measurements choose: by structure, or by",
-            "computed properties. It knows no peptides, polymers or metal complexes to speak of. Its",
-            "graph network was taught MiniMol's vectors (Kläser et al. 2024, MIT) of FS-Mol's",
-            "molecules, and no label. The data are CC BY-SA 3.0 (ChEMBL), the code is MIT.",
+            "properties (solubility, toxicity in cells, odour) its prior mean knows nothing; what",
+            "is left is two Gaussian processes, of which the measurements choose: by structure, or",
+            "by computed properties. It knows no peptides, polymers or metal complexes to speak",
+            "of. Its graph network was taught MiniMol's vectors (Kläser et al. 2024, MIT) of",
+            "FS-Mol's molecules, and no label. The data are CC BY-SA 3.0 (ChEMBL), the code is",
+            "MIT.",
             "",
         ]
     )

@@ -69,3 +69,7 @@ def earlier(
     yield "same molecules", list(train.select(nearest).values())
     for kind, names in (("others", nearest), ("unrelated", unrelated)):
         yield kind, [one for one in train.select(names).without(own).values() if len(one)]
+
+
+if __name__ == "__main__":
+    main()
