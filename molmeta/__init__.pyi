@@ -19,9 +19,11 @@ from .learners import Learner as Learner
 from .models import AdaptedAssay as AdaptedAssay
 from .models import BaseModel as BaseModel
 from .models import Experiment as Experiment
+from .models import Trusted as Trusted
 from .models import from_pretrained as from_pretrained
 from .models import load_assay as load_assay
 from .models import load_experiment as load_experiment
+from .models import load_trusted as load_trusted
 from .models import save_assay as save_assay
 from .models import save_pretrained as save_pretrained
 from .molecules import Molecules as Molecules

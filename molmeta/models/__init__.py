@@ -1,4 +1,4 @@
-"""A learner with its experiment, adapted to an assay, and as files that run no code.
+"""A learner with its experiment, adapted to an assay, with its domain; as files that run no code.
 
 It may import `encoders`, `baselines`, `datasets` and below.
 What never enters: training, screening, the command line.

@@ -164,6 +164,9 @@ def _score(
         pieces = Pieces(job.library, done)
         with closing(run_engine(job, shards.assays, pieces, workers)) as scored:
             try:
+                if not hidden:  # one more look at the library, for a bar that knows its end
+                    bar.total = sum(1 for _ in job.library.rows())
+                    bar.refresh()
                 for number, told in scored:
                     shards.write(number, told)
                     bar.update(len(told))

@@ -99,7 +99,7 @@ def ranked_library(
         f"{len(screened.rows)} rows, {len(screened.good)} ranked"
         + (f" ({told})" if told else "")
         + f"; the best {len(top)} inside the domain are shown, and {len(far)} outside. {again} of "
-        "them are among the measured molecules."
+        "all are among the measured molecules."
     )
     row = _RowMaker(screened, assay, measured)
     inside = "Inside the domain of what was measured"

@@ -167,6 +167,15 @@ def test_an_assay_that_knows_nothing_of_trust_is_named(
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_a_terminal_is_shown_how_far_it_is_and_nobody_else(
+    trusted: Trusted, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen(trusted, library, tmp_path / "quiet.csv")
+    assert capsys.readouterr().err == ""
+    screen(trusted, library, tmp_path / "out.csv", progress=True)
+    assert "120/120" in capsys.readouterr().err
+
+
 def test_trust_comes_back_from_its_file_as_it_was(trusted: Trusted, tmp_path: Path) -> None:
     save_assay(trusted, tmp_path / "a.safetensors")
     again = load_trusted(tmp_path / "a.safetensors", trusted.adapted.base)
