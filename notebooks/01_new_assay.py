@@ -194,7 +194,7 @@ pd.DataFrame(
 # %% [markdown]
 # ## All of it as one page
 #
-# `molmeta report my_assay.csv library.csv --report-path report.html` writes everything above into one
+# `molmeta report my_assay.csv library.csv --output report.html` writes everything above into one
 # HTML file that you can mail: structures, a table that sorts and filters, the model card.
 
 # %%

@@ -69,7 +69,7 @@ pd.DataFrame(rows).to_csv("assays.csv", index=False)
 # which model they belong to. Keep the measured values (`--regression`); they say more than classes.
 
 # %%
-run("molmeta adapt --data-path assays.csv --assay-path adapted/ --regression --overwrite")
+run("molmeta adapt --data-path assays.csv --output adapted/ --regression --overwrite")
 print(sorted(path.name for path in Path("adapted").iterdir()))
 
 # %% [markdown]
@@ -99,9 +99,9 @@ library.to_csv("library.csv", index=False)
 
 # %%
 run(
-    "molmeta screen --test-path library.csv --assay-path adapted/CHEMBL204_Ki.safetensors "
+    "molmeta screen --library-path library.csv --assay-path adapted/CHEMBL204_Ki.safetensors "
     "adapted/CHEMBL237_EC50.safetensors adapted/CHEMBL2971_Ki.safetensors "
-    "--preds-path scores.csv --hits-path hits.csv --top 20 --alike 0.6 --workers 2 --overwrite"
+    "--output scores.csv --hits-path hits.csv --top 20 --alike 0.6 --workers 2 --overwrite"
 )
 scores = pd.read_csv("scores.csv")
 scores.head(8)
@@ -127,7 +127,7 @@ hits.groupby("by").head(3)[["rank", "by", "id", "smiles"]]
 # %%
 many = pd.concat([library] * (1 + 9000 // len(library)), ignore_index=True)
 many.to_csv("many.csv", index=False)
-command = "screen --test-path many.csv --assay-path adapted/CHEMBL204_Ki.safetensors --preds-path"
+command = "screen --library-path many.csv --assay-path adapted/CHEMBL204_Ki.safetensors --output"
 run(f"molmeta {command} unbroken.csv --overwrite")
 
 killed = f"""

@@ -26,7 +26,7 @@ class Forest:
         The trees.
     """
 
-    estimators_: list[Tree]
+    estimators_: list[Any]
 
     @classmethod
     def fit(cls, kind: type[Tree], n_trees: int, x: Any, y: Any, **settings: Any) -> Self:
@@ -43,8 +43,8 @@ class Forest:
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """Mean votes `[n, classes]`, summed in the order of the trees, as a forest does it."""
         rows = as_read(x)
-        votes: Any = sum(tree.predict_proba(rows, check_input=False) for tree in self.estimators_)
-        return votes / len(self.estimators_)
+        votes = [tree.predict_proba(rows, check_input=False) for tree in self.estimators_]
+        return np.add.reduce(votes) / len(votes)
 
     def of_each_tree(self, x: np.ndarray) -> np.ndarray:
         """Values `[trees, n]`."""

@@ -3,53 +3,37 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta adapt`."""
-    verb.add_argument("--data-path", required=True, metavar="CSV", help="the measurements")
-    options.table(verb)
-    verb.add_argument(
-        "--model-path",
-        default="default",
-        metavar="MODEL",
-        help="a model that is shipped (`molmeta models` lists them), a folder of `molmeta train`, "
-        "or a baseline, such as random_forest",
-    )
-    verb.add_argument(
-        "--assay-path",
-        required=True,
-        type=Path,
-        metavar="FILE",
-        help="the adapted assay that is written; a folder, if the table has several assays",
-    )
+    options.one_assay(verb)
+    about = "the adapted assay that is written; a folder, if the table has several assays"
+    options.output(verb, about, "FILE")
+    verb.former(assay_path="--output")
     verb.add_argument(
         "--known-data-path",
         metavar="CSV",
         help="earlier assays of the same project, on the same or other molecules: those that agree "
         "with the new one add what they know",
     )
-    how = verb.add_mutually_exclusive_group()
-    options.threshold_flag(how)
-    how.add_argument(
-        "--regression", action="store_true", help="predict the value itself, without a threshold"
-    )
-    verb.add_argument("--overwrite", action="store_true", help="replace what is there")
     options.compute(verb)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta adapt`."""
+    threshold = options.threshold_or_values(args)
+    if not args.output.is_dir():
+        options.check_output(args, args.data_path)
     from molmeta.workbench import adapt_table
 
-    threshold = options.threshold_or_values(args)
     adapted, report = adapt_table(
         args.data_path,
         args.model_path,
-        args.assay_path,
+        args.output,
         threshold=threshold,
         **options.columns(args),
         overwrite=args.overwrite,

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 from molmeta.errors import ConfigError
 
 SIZES = {False: (16, 32, 64), True: (16, 32, 64, 128, 256)}  # whether FS-Mol's protocol is asked
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta benchmark`."""
     verb.add_argument(
         "--learners",

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta compare`."""
     options.one_assay(verb)
     verb.add_argument("--repeats", type=int, default=5, metavar="N", help="of the 4 folds")
-    verb.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
-    verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    options.output(verb, "write the report there as well", "MD", required=False)
+    options.workers(verb)
     options.compute(verb)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta compare`."""
-    from molmeta.files import check_output, write_atomic
+    options.at_least_one("--repeats", args.repeats)
+    options.check_output(args, args.data_path)
+    from molmeta.files import write_atomic
     from molmeta.workbench import compare_table
 
-    options.at_least_one("--repeats", args.repeats)
-    if args.output:
-        check_output(args.output, [Path(args.data_path)], overwrite=args.overwrite)
     found = compare_table(
         args.data_path,
         model_path=args.model_path,
         threshold=options.threshold_or_values(args),
         repeats=args.repeats,
         device=args.device,
+        workers=options.cores(args),
+        say=options.say,
         **options.columns(args),
     )
     if args.output:

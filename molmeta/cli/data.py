@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta data`."""
     actions = verb.add_subparsers(dest="action", required=True, metavar="action")
     summary = "report the molecules that training and test share, by six meanings of the same"
@@ -18,7 +19,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     options.split_flags(one)
     one.add_argument("--seed", type=int, default=0, help="of molecule-halves")
     one.add_argument("--workers", type=int, default=1, help="processes")
-    one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
+    options.output(one, "write the report there as well", "MD", required=False)
     one.set_defaults(act=_audit, threshold=options.MEDIAN)
     summary = "draw assays for validation and test among the large ones, and write their names"
     one = actions.add_parser("split", help=summary, description=summary)
@@ -32,9 +33,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.set_defaults(act=_split)
     summary = "check a table before anything is learned from it: duplicates, units, bounds, cliffs"
     one = actions.add_parser("check", help=summary, description=summary)
-    one.add_argument("data_path", metavar="DATA", help="the measurements (CSV)")
+    options.measurements(one)
     options.table(one)
-    options.threshold_flag(one)
+    options.threshold_or_regression(one)
     one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
     one.add_argument(
         "--rows-path", type=Path, metavar="CSV", help="write the rows that it is about"
@@ -43,7 +44,9 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.set_defaults(act=_check)
     summary = "say what a copy of FS-Mol holds, and write it in its other form"
     one = actions.add_parser("fs-mol", help=summary, description=summary)
-    one.add_argument("data_path", metavar="DATA", help="the release's folder, or a table of it")
+    one.add_in_order(
+        "--data-path", required=True, metavar="PATH", help="the release's folder, or a table of it"
+    )
     one.add_argument(
         "--output",
         type=Path,
@@ -54,7 +57,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.set_defaults(act=_fs_mol)
 
 
-def _assays(action: argparse.ArgumentParser) -> None:
+def _assays(action: Parser) -> None:
     options.data_path(
         action, "a CSV file, a folder of FS-Mol's tasks, a collection of MoleculeNet, or 'embedded'"
     )
@@ -68,6 +71,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _audit(args: argparse.Namespace) -> None:
+    options.check_output(args)
     from molmeta.evaluation import audit
     from molmeta.files import write_atomic
 

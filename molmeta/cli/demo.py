@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from molmeta.cli.parsing import Parser
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta demo`."""
     verb.add_argument("--save-dir", type=Path, default=Path("molmeta-demo"), help="output folder")
     verb.add_argument("--workers", type=int, default=2, help="processes")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
+from molmeta.cli.parsing import Parser
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta doctor`."""
     verb.add_argument("--no-self-test", action="store_true", help="leave the self-test out")
 

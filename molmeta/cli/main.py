@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
@@ -10,8 +9,10 @@ from io import TextIOWrapper
 from molmeta import __version__
 from molmeta.cli import (
     adapt,
+    app,
     benchmark,
     compare,
+    completion,
     data,
     demo,
     doctor,
@@ -23,6 +24,7 @@ from molmeta.cli import (
     suggest,
     train,
 )
+from molmeta.cli.parsing import Parser
 from molmeta.errors import MolmetaError, one_line
 
 VERBS = {  # not their docstrings, which `python -OO` leaves out
@@ -38,13 +40,15 @@ VERBS = {  # not their docstrings, which `python -OO` leaves out
     benchmark: "Compare learners and baselines on the same episodes, with paired intervals.",
     reproduce: "Run a published study again: train, fine-tune, judge, write tables and the figure.",
     demo: "The main job on the embedded data: meta-train, compare, adapt, screen, plot.",
+    app: "A page in the browser: drop a table, see it ranked, download it.",
+    completion: "What makes a shell complete these verbs and their options.",
     doctor: "Check the installation: versions, clashes, the device, and a self-test.",
 }
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser of all verbs."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="molmeta",
         description="Few-shot learning for molecules: rank a library by a new assay.",
     )
@@ -52,14 +56,11 @@ def parser() -> argparse.ArgumentParser:
     verbs = root.add_subparsers(dest="verb", required=True, metavar="verb")
     for module, summary in VERBS.items():
         name = module.__name__.rpartition(".")[2]
-        verb = verbs.add_parser(
-            name,
-            help=summary,
-            description=summary,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
+        verb = verbs.add_parser(name, help=summary, description=summary)
         module.arguments(verb)
         verb.set_defaults(run=module.run)
+        if module is completion:
+            verb.set_defaults(root=root)
     return root
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 
+from molmeta.cli.parsing import Parser
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta models`: none."""
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from molmeta.cli.parsing import Parser
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,9 +22,10 @@ DISJOINT = "molecule-disjoint"
 PUBLISHED = "published"
 
 
-def table(verb: argparse.ArgumentParser) -> None:
+def table(verb: Parser) -> None:
     """How to read a table of measurements."""
-    verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
+    verb.add_argument("--smiles-column", default="smiles", metavar="NAME", help="column of SMILES")
+    verb.former(smiles_columns="--smiles-column")
     verb.add_argument(
         "--target-columns",
         nargs="+",
@@ -45,7 +48,7 @@ def table(verb: argparse.ArgumentParser) -> None:
 def columns(args: argparse.Namespace) -> dict[str, Any]:
     """The columns of a table, as `read_table` takes them."""
     return {
-        "smiles_column": args.smiles_columns,
+        "smiles_column": args.smiles_column,
         "target_columns": args.target_columns,
         "assay_column": args.assay_column,
         "relation_column": args.relation_column,
@@ -67,22 +70,82 @@ def threshold_flag(verb: argparse._ActionsContainer) -> None:
     )
 
 
-def one_assay(verb: argparse.ArgumentParser) -> None:
+def measurements(verb: Parser) -> None:
+    """One table of measurements; its path may be given without the option's name."""
+    verb.add_in_order("--data-path", required=True, metavar="CSV", help="the measurements")
+
+
+def one_assay(verb: Parser) -> None:
     """A table of one assay, the model, and what is learned."""
-    verb.add_argument("data_path", metavar="DATA", help="the measurements (CSV)")
+    measurements(verb)
     table(verb)
     verb.add_argument(
         "--model-path",
         default="default",
         metavar="MODEL",
         help="a model that is shipped (`molmeta models` lists them), a folder of `molmeta train`, "
-        "or a baseline",
+        "or a baseline, such as random_forest",
     )
+    threshold_or_regression(verb)
+
+
+def threshold_or_regression(verb: argparse.ArgumentParser) -> None:
+    """What is learned: classes, or values."""
     how = verb.add_mutually_exclusive_group()
     threshold_flag(how)
     how.add_argument(
         "--regression", action="store_true", help="learn the values themselves, without a threshold"
     )
+
+
+def library(verb: Parser, about: str, *, required: bool) -> None:
+    """A library, and its column of SMILES."""
+    verb.add_in_order("--library-path", required=required, metavar="FILE", help=about)
+    verb.add_argument(
+        "--library-smiles-column", default="smiles", metavar="NAME", help="of the library"
+    )
+
+
+def output(verb: argparse.ArgumentParser, about: str, kind: str, *, required: bool = True) -> None:
+    """What is written."""
+    verb.add_argument("--output", required=required, type=Path, metavar=kind, help=about)
+    verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+
+
+def check_output(args: argparse.Namespace, *inputs: str | Path | None) -> None:
+    """Refuse an output that exists, before anything is loaded.
+
+    Raises
+    ------
+    MolmetaError
+        It exists and was not to be replaced, or it is one of the inputs.
+    """
+    from molmeta.files import check_output
+
+    if args.output is not None:
+        known = [Path(path) for path in inputs if path is not None]
+        check_output(args.output, known, overwrite=args.overwrite)
+
+
+def workers(verb: argparse.ArgumentParser) -> None:
+    """Processes."""
+    verb.add_argument("--workers", type=int, metavar="N", help="processes; one for each core")
+
+
+def cores(args: argparse.Namespace) -> int:
+    """The processes that are asked for, or the cores that this process may use.
+
+    Raises
+    ------
+    ConfigError
+        Fewer than one is asked for.
+    """
+    if args.workers is not None:
+        at_least_one("--workers", args.workers)
+        return args.workers
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def threshold_or_values(args: argparse.Namespace) -> float | str | None:

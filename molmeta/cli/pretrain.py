@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 
 from molmeta.cli import train
+from molmeta.cli.parsing import Parser
 from molmeta.errors import ConfigError
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta pretrain`."""
     train.arguments(verb)
     verb.add_argument(

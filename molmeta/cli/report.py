@@ -6,18 +6,15 @@ import argparse
 from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta report`."""
     options.one_assay(verb)
-    verb.add_argument(
-        "library", nargs="?", metavar="LIBRARY", help="molecules to rank (see `screen`)"
-    )
-    verb.add_argument(
-        "--library-smiles-column", default="smiles", metavar="NAME", help="of the library"
-    )
-    verb.add_argument("--report-path", required=True, type=Path, metavar="HTML", help="the page")
+    options.library(verb, "molecules to rank (see `screen`)", required=False)
+    options.output(verb, "the page", "HTML")
+    verb.former(report_path="--output")
     verb.add_argument("--top", type=int, default=50, metavar="N", help="rows that are shown")
     verb.add_argument("--suggest", type=int, default=8, metavar="N", help="molecules to measure")
     verb.add_argument(
@@ -29,22 +26,22 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of the comparison (2 up to 256 measurements, and none beyond); 0 leaves it out",
     )
-    verb.add_argument("--overwrite", action="store_true", help="replace the page if it exists")
+    options.workers(verb)
     options.compute(verb)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta report`."""
-    from molmeta.workbench import write_report
-    from molmeta.workbench.report import Wishes
-
     options.at_least_one("--top", args.top)
+    options.check_output(args, args.data_path, args.library_path)
+    from molmeta.workbench import Wishes, write_report
+
     words = ["molmeta report", Path(args.data_path).name]
-    words += [Path(args.library).name] if args.library else []
+    words += [Path(args.library_path).name] if args.library_path else []
     verdict = write_report(
         args.data_path,
-        args.report_path,
-        library_path=args.library,
+        args.output,
+        library_path=args.library_path,
         model_path=args.model_path,
         threshold=options.threshold_or_values(args),
         wishes=Wishes(top=args.top, suggested=args.suggest, strategy=args.strategy),
@@ -52,9 +49,11 @@ def run(args: argparse.Namespace) -> None:
         library_smiles_column=args.library_smiles_column,
         overwrite=args.overwrite,
         device=args.device,
+        workers=options.cores(args),
+        say=options.say,
         command=" ".join(words),
         **options.columns(args),
     )
     if verdict:
         print(verdict)
-    options.say(f"written to {args.report_path}")
+    options.say(f"written to {args.output}")

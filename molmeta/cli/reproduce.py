@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 STUDIES = ("nguyen2020",)
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta reproduce`."""
     verb.add_argument(
         "study",

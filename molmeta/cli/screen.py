@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta screen`."""
     verb.add_argument(
-        "--test-path",
+        "--library-path",
         required=True,
         type=Path,
         metavar="FILE",
         help="the library: .csv, .smi, .sdf or .parquet, plain or .gz, .bz2, .xz, .zip",
     )
-    verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
+    verb.add_argument(
+        "--library-smiles-column", default="smiles", metavar="NAME", help="of the library"
+    )
+    verb.former(test_path="--library-path", preds_path="--output")
+    verb.former(smiles_columns="--library-smiles-column")
     verb.add_argument(
         "--model-path",
         default="default",
@@ -33,7 +37,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
         help="what `molmeta adapt` wrote",
     )
     verb.add_argument(
-        "--preds-path", required=True, type=Path, metavar="FILE", help="the output: .csv, .parquet"
+        "--output", required=True, type=Path, metavar="FILE", help="the output: .csv, .parquet"
     )
     verb.add_argument(
         "--trust",
@@ -67,18 +71,18 @@ def run(args: argparse.Namespace) -> None:
     from molmeta.models import from_pretrained, load_assay, load_trusted
     from molmeta.screening import Extras, screen
 
-    for path in filter(None, (args.preds_path, args.hits_path)):
+    for path in filter(None, (args.output, args.hits_path)):
         check_output(path, [Path(one) for one in args.assay_path], overwrite=True)
     base = from_pretrained(args.model_path, resolve(args.device))
     load = load_trusted if args.trust else load_assay
     assays = [load(path, base) for path in args.assay_path]
     summary = screen(
         assays,
-        args.test_path,
-        args.preds_path,
-        smiles_column=args.smiles_columns,
+        args.library_path,
+        args.output,
+        smiles_column=args.library_smiles_column,
         engine_name=args.engine,
-        workers=_cores() if args.workers is None else args.workers,
+        workers=options.cores(args),
         extras=Extras(
             hits_path=args.hits_path,
             top=args.top,
@@ -91,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
         features=args.features,
     )
     written = "was written before, to" if summary.before else "written to"
-    options.say(f"{summary}; {written} {args.preds_path}")
+    options.say(f"{summary}; {written} {args.output}")
     if args.hits_path and not args.trust:
         options.say("hits are ranked by score alone; --trust puts those inside the domain first")
     for line in summary.enrichment:
@@ -102,14 +106,13 @@ def _arguments_of_hits(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--hits-path", type=Path, metavar="CSV", help="a second file: the best rows of each score"
     )
-    verb.add_argument("--top", type=int, default=100, metavar="N", help="how many of each (100)")
+    verb.add_argument("--top", type=int, default=100, metavar="N", help="how many of each")
     verb.add_argument(
         "--alike",
         type=float,
         default=0.7,
         metavar="SIMILARITY",
-        help="no two hits are as similar as this (Tanimoto, ECFP4; .7); 1 leaves out none but the "
-        "same",
+        help="no two hits are as similar as this (Tanimoto, ECFP4); 1 leaves out none but the same",
     )
     verb.add_argument(
         "--label-column",
@@ -126,18 +129,11 @@ def _arguments_of_engine(verb: argparse.ArgumentParser) -> None:
         help="local: processes of this machine; ray: Ray, on a cluster if RAY_ADDRESS names one; "
         "here: this process",
     )
-    verb.add_argument("--workers", type=int, metavar="N", help="processes (one for each core)")
+    options.workers(verb)
     verb.add_argument(
         "--stall-seconds",
         type=float,
         default=120.0,
         metavar="S",
-        help="a worker that takes longer for 1,024 rows is taken for stalled (120)",
+        help="a worker that takes longer for 1,024 rows is taken for stalled",
     )
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta suggest`."""
     options.one_assay(verb)
-    verb.add_argument("library", metavar="LIBRARY", help="molecules to choose from (see `screen`)")
-    verb.add_argument(
-        "--library-smiles-column", default="smiles", metavar="NAME", help="of the library"
-    )
+    options.library(verb, "molecules to choose from (see `screen`)", required=True)
     verb.add_argument("--number", "-n", type=int, default=16, metavar="N", help="of molecules")
     verb.add_argument(
         "--strategy",
@@ -26,24 +23,20 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     )
     verb.add_argument("--cost-column", metavar="NAME", help="column of the library with costs")
     verb.add_argument("--budget", type=float, metavar="X", help="what the batch may cost in all")
-    verb.add_argument(
-        "--preds-path", type=Path, metavar="CSV", help="the output; printed without it"
-    )
-    verb.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    options.output(verb, "the molecules; printed without it", "CSV", required=False)
+    verb.former(preds_path="--output")
     options.compute(verb)
 
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta suggest`."""
-    from molmeta.files import check_output, write_atomic
+    options.check_output(args, args.data_path, args.library_path)
+    from molmeta.files import write_atomic
     from molmeta.workbench import suggest_from
 
-    if args.preds_path:
-        inputs = [Path(args.data_path), Path(args.library)]
-        check_output(args.preds_path, inputs, overwrite=args.overwrite)
     chosen = suggest_from(
         args.data_path,
-        args.library,
+        args.library_path,
         args.number,
         strategy=args.strategy,
         cost_column=args.cost_column,
@@ -56,9 +49,9 @@ def run(args: argparse.Namespace) -> None:
     )
     text = chosen.to_csv(index=False, lineterminator="\n")
     told = f"{int(chosen['inside'].sum())} of them inside the domain of what was measured"
-    if args.preds_path:
-        write_atomic(args.preds_path, text.encode())
-        options.say(f"{len(chosen)} molecules, {told}, written to {args.preds_path}")
+    if args.output:
+        write_atomic(args.output, text.encode())
+        options.say(f"{len(chosen)} molecules, {told}, written to {args.output}")
     else:
         print(text, end="")
         options.say(told)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from molmeta.cli import options
+from molmeta.cli.parsing import Parser
 from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from molmeta.tasks import Assays
 
 
-def arguments(verb: argparse.ArgumentParser) -> None:
+def arguments(verb: Parser) -> None:
     """Arguments of `molmeta train`."""
     verb.add_argument(
         "--config",

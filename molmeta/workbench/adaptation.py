@@ -54,6 +54,8 @@ def adapt_table(
         Anything is wrong with the table, the model or the output. Nothing is written then.
     """
     assay_path = Path(assay_path)
+    if not assay_path.is_dir():
+        check_output(assay_path, [Path(data_path)], overwrite=overwrite)
     base = from_pretrained(model_path, resolve(device))
     table = read_table(data_path, policy=base.experiment.model.policy, **columns)
     assays = table.assays if threshold is None else table.assays.binarise(threshold)

@@ -58,7 +58,7 @@ def test_bounds_are_learned_from_and_not_scored(part, forest) -> None:
     found = compare(bounded, models, repeats=1)
     assert "8 of them are bounds: learned from, and not scored." in found.markdown()
     test_part = np.arange(16)  # what is asked about has no such value
-    from molmeta.workbench.cross_validation import _score
+    from molmeta.workbench.fits import _score
 
     told = dict(_score(forest, bounded, np.arange(16, 32)[censor[16:] == 0], test_part))
     assert told["rmse"] < 10
