@@ -52,7 +52,7 @@ measured.head()
 from molmeta.datasets import read_measurements
 from molmeta.workbench import check_data
 
-(check,) = check_data(*read_measurements("my_assay.csv"), threshold=7.0)
+(check,) = check_data(read_measurements("my_assay.csv"), threshold=7.0)
 print(check.markdown())
 
 # %% [markdown]

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
         device=args.device,
     )
-    options.say(f"{args.data_path}: {report}")
+    options.say_read(args.data_path, report)
     for path, assay in adapted.items():
         counts = ", ".join(f"{n} {what}" for what, n in assay.counts.items())
         meaning = f" (active: {assay.info['active']})" if "active" in assay.info else ""

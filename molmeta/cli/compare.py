@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> None:
         threshold=options.threshold_or_values(args),
         repeats=args.repeats,
         device=args.device,
+        say=options.say,
         **options.columns(args),
     )
     if args.output:

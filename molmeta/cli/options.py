@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from molmeta.errors import ConfigError
+from molmeta.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
-    from molmeta.datasets import Table
+    from molmeta.datasets import Measurements, Report, Table
     from molmeta.tasks import Split
 
 EMBEDDED = "embedded"
@@ -22,12 +22,17 @@ PUBLISHED = "published"
 
 def table(verb: argparse.ArgumentParser) -> None:
     """How to read a table of measurements."""
-    verb.add_argument("--smiles-columns", default="smiles", metavar="NAME", help="column of SMILES")
+    verb.add_argument(
+        "--smiles-columns",
+        metavar="NAME",
+        help="column of SMILES; without it, it is found by its name or by what it holds",
+    )
     verb.add_argument(
         "--target-columns",
         nargs="+",
         metavar="NAME",
-        help="columns of measurements; without it, every column of numbers",
+        help="columns of measurements, by name or by place (from 1); without it, every column of "
+        "numbers, or of words such as active and inactive",
     )
     verb.add_argument(
         "--assay-column",
@@ -40,6 +45,12 @@ def table(verb: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="column with >, < or = for each row's value; or write >5 in the cell",
     )
+    verb.add_argument(
+        "--units",
+        metavar="UNIT",
+        help="of the values: nM, uM, mM, M or pM become −log10 of the molar; 'log nM', '-log M', "
+        "'%%'; 'none' takes values as they are. Without it, as cells, a column or names say",
+    )
 
 
 def columns(args: argparse.Namespace) -> dict[str, Any]:
@@ -49,6 +60,7 @@ def columns(args: argparse.Namespace) -> dict[str, Any]:
         "target_columns": args.target_columns,
         "assay_column": args.assay_column,
         "relation_column": args.relation_column,
+        "units": args.units,
     }
 
 
@@ -192,7 +204,7 @@ def read_splits(args: argparse.Namespace) -> list[Split]:
         _refuse_protocol(args)
         return [embedded_split()]
     table, names = read_assays(args, path)
-    say(f"{path}: {table.report}")
+    say_read(path, table.report)
     names = read_split(args.split) if args.split else names
     if names is None:
         _refuse_protocol(args)
@@ -225,6 +237,12 @@ def compute(verb: argparse.ArgumentParser) -> None:
 def say(text: str) -> None:
     """Tell the person, leaving standard output to results."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say_read(path: str, read: Measurements | Report) -> None:
+    """Tell what a table was taken for, and what may be wrong with it."""
+    for line in (f"{path}: {read}", *read.warnings()):
+        say(one_line(line))
 
 
 def threshold(text: str) -> float | str:

@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> None:
         overwrite=args.overwrite,
         device=args.device,
         command=" ".join(words),
+        say=options.say,
         **options.columns(args),
     )
     print(verdict)
