@@ -17,12 +17,12 @@ from typing import IO, Any
 from molmeta.errors import DataError
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zip")  # endings of names
+MARKS = (b"\xff\xfe", b"\xfe\xff")  # that UTF-16 begins with
 UTF16 = "UTF-16; save it as UTF-8 (a spreadsheet calls it 'CSV UTF-8')"
 OTHERS = (  # where it stands, what stands there, what that is
     (0, b"PK\x05\x06", "an empty zip file; get it again"),
     (0, b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it first, or use gzip, bzip2, xz or zip"),
-    (0, b"\xff\xfe", UTF16),
-    (0, b"\xfe\xff", UTF16),
+    *((0, mark, UTF16) for mark in MARKS),
     (257, b"ustar", "a tar archive; unpack it first"),
 )
 PACKED = (*COMPRESSED, ".zst", ".tar", ".tgz", ".tbz", ".txz")  # what is no text by name
@@ -47,13 +47,15 @@ def open_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def open_bytes(path: Path, *, held: bool = False) -> Iterator[IO[bytes]]:
+def open_bytes(path: Path, *, held: bool = False, utf16: bool = False) -> Iterator[IO[bytes]]:
     """A file as it was before it was compressed.
 
     Parameters
     ----------
     held : bool
         Whether who asks holds all of it in memory, so that less is allowed.
+    utf16 : bool
+        Whether who asks reads UTF-16, too, if its mark is there.
 
     Raises
     ------
@@ -68,12 +70,12 @@ def open_bytes(path: Path, *, held: bool = False) -> Iterator[IO[bytes]]:
             start = file.peek(HEAD)[:HEAD]
             opener = _opener(start)
             if opener is None:
-                _check_start(path, start, packed=False)
+                _check_start(path, start, packed=False, utf16=utf16)
                 yield file
                 return
             with opener(file) as source, _Capped(source, path, held=held) as capped:
                 unpacked = io.BufferedReader(capped, PIECE)
-                _check_start(path, unpacked.peek(HEAD)[:HEAD], packed=True)
+                _check_start(path, unpacked.peek(HEAD)[:HEAD], packed=True, utf16=utf16)
                 yield unpacked
     except PermissionError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})") from error
@@ -189,8 +191,10 @@ def _opener(start: bytes) -> Callable[[IO[bytes]], IO[bytes]] | None:
     return next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
 
 
-def _check_start(path: Path, start: bytes, *, packed: bool) -> None:
+def _check_start(path: Path, start: bytes, *, packed: bool, utf16: bool) -> None:
     """Raise `DataError` for what begins as no text does."""
+    if utf16 and start.startswith(MARKS):
+        return
     for place, magic, what in OTHERS:
         if start.startswith(magic, place):
             raise DataError(f"{path} is {what}")

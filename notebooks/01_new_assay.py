@@ -49,7 +49,7 @@ measured.head()
 # a fingerprint cannot tell apart, cliffs, and says how noisy repeated measurements are.
 
 # %%
-(check,) = molmeta.check_data(*molmeta.read_measurements("my_assay.csv"), threshold=7.0)
+(check,) = molmeta.check_data(molmeta.read_measurements("my_assay.csv"), threshold=7.0)
 print(check.markdown())
 
 # %% [markdown]

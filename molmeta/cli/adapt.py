@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
         device=args.device,
         known=args.known_data_path,
     )
-    options.say(f"{args.data_path}: {report}")
+    options.say_read(args.data_path, report)
     for path, assay in adapted.items():
         counts = ", ".join(f"{n} {what}" for what, n in assay.counts.items())
         meaning = f" (active: {assay.info['active']})" if "active" in assay.info else ""

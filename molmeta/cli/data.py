@@ -90,8 +90,10 @@ def _check(args: argparse.Namespace) -> None:
 
     for path in filter(None, (args.output, args.rows_path)):
         check_output(path, [Path(args.data_path)], overwrite=args.overwrite)
+    read = read_measurements(args.data_path, **options.columns(args))
+    options.say_read(args.data_path, read)
     checks = check_data(
-        *read_measurements(args.data_path, **options.columns(args)),
+        read,
         threshold=options.threshold(args.threshold),
         source=args.data_path,
     )
@@ -126,7 +128,7 @@ def _split(args: argparse.Namespace) -> None:
         assays = load_embedded()
     else:
         table, _ = options.read_assays(args, path)
-        options.say(f"{path}: {table.report}")
+        options.say_read(path, table.report)
         assays = table.assays
     drawn = {"name": args.output.stem, "seed": args.seed, "least": args.least}
     parts = draw_split(assays, args.validation, args.test, **drawn)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from molmeta.cli.parsing import Parser
-from molmeta.errors import ConfigError
+from molmeta.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
-    from molmeta.datasets import Table
+    from molmeta.datasets import Measurements, Report, Table
     from molmeta.tasks import Split
 
 EMBEDDED = "embedded"
@@ -24,13 +24,18 @@ PUBLISHED = "published"
 
 def table(verb: Parser) -> None:
     """How to read a table of measurements."""
-    verb.add_argument("--smiles-column", default="smiles", metavar="NAME", help="column of SMILES")
+    verb.add_argument(
+        "--smiles-column",
+        metavar="NAME",
+        help="column of SMILES; without it, it is found by its name or by what it holds",
+    )
     verb.former(smiles_columns="--smiles-column")
     verb.add_argument(
         "--target-columns",
         nargs="+",
         metavar="NAME",
-        help="columns of measurements; without it, every column of numbers",
+        help="columns of measurements, by name or by place (from 1); without it, every column of "
+        "numbers, or of words such as active and inactive",
     )
     verb.add_argument(
         "--assay-column",
@@ -43,6 +48,12 @@ def table(verb: Parser) -> None:
         metavar="NAME",
         help="column with >, < or = for each row's value; or write >5 in the cell",
     )
+    verb.add_argument(
+        "--units",
+        metavar="UNIT",
+        help="of the values: nM, uM, mM, M or pM become −log10 of the molar; 'log nM', '-log M', "
+        "'%%'; 'none' takes values as they are. Without it, as cells, a column or names say",
+    )
 
 
 def columns(args: argparse.Namespace) -> dict[str, Any]:
@@ -52,6 +63,7 @@ def columns(args: argparse.Namespace) -> dict[str, Any]:
         "target_columns": args.target_columns,
         "assay_column": args.assay_column,
         "relation_column": args.relation_column,
+        "units": args.units,
     }
 
 
@@ -255,7 +267,7 @@ def read_splits(args: argparse.Namespace) -> list[Split]:
         _refuse_protocol(args)
         return [embedded_split()]
     table, names = read_assays(args, path)
-    say(f"{path}: {table.report}")
+    say_read(path, table.report)
     names = read_split(args.split) if args.split else names
     if names is None:
         _refuse_protocol(args)
@@ -288,6 +300,12 @@ def compute(verb: argparse.ArgumentParser) -> None:
 def say(text: str) -> None:
     """Tell the person, leaving standard output to results."""
     print(text, file=sys.stderr, flush=True)
+
+
+def say_read(path: str, read: Measurements | Report) -> None:
+    """Tell what a table was taken for, and what may be wrong with it."""
+    for line in (f"{path}: {read}", *read.warnings()):
+        say(one_line(line))
 
 
 def threshold(text: str) -> float | str:

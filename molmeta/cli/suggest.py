@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> None:
         threshold=options.threshold_or_values(args),
         library_smiles_column=args.library_smiles_column,
         device=args.device,
+        say=options.say,
         **options.columns(args),
     )
     text = chosen.to_csv(index=False, lineterminator="\n")

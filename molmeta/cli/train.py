@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from molmeta.cli import options
 from molmeta.cli.parsing import Parser
-from molmeta.errors import ConfigError
+from molmeta.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from molmeta.models import BaseModel, Experiment
@@ -92,7 +92,8 @@ def _on_assays(
         (train, validation, _), *_ = options.read_splits(args)
     else:
         table = read_table(path, policy=experiment.model.policy, **options.columns(args))
-        say(f"{path}: {table.report}")
+        for line in (f"{path}: {table.report}", *table.report.warnings()):
+            say(one_line(line))
         train, validation, one_class = split_for_training(
             table, experiment, args.validation_assays, options.threshold(args.threshold)
         )

@@ -1,6 +1,10 @@
+from .cells import RELATIONS as RELATIONS
+from .cells import parse_relations as parse_relations
+from .cells import read_cells as read_cells
 from .chembl import data_file as data_file
 from .chembl import embedded_split as embedded_split
 from .chembl import load_embedded as load_embedded
+from .columns import likeliest as likeliest
 from .csv_tables import read_csv as read_csv
 from .deepchem import from_deepchem as from_deepchem
 from .deepchem import to_deepchem as to_deepchem
@@ -13,8 +17,7 @@ from .fs_mol_files import is_fs_mol as is_fs_mol
 from .fs_mol_files import write_fs_mol as write_fs_mol
 from .image_folder import load_image_folder as load_image_folder
 from .image_splits import load_image_splits as load_image_splits
-from .measurements import RELATIONS as RELATIONS
-from .measurements import parse_relations as parse_relations
+from .measurements import Measurements as Measurements
 from .measurements import read_measurements as read_measurements
 from .miniimagenet import load_miniimagenet as load_miniimagenet
 from .moleculenet import SOURCES as SOURCES
@@ -38,4 +41,8 @@ from .study_split import recreate as recreate
 from .table import Report as Report
 from .table import Table as Table
 from .table import read_table as read_table
+from .table import table_from_measurements as table_from_measurements
 from .table import table_from_rows as table_from_rows
+from .units import LARGEST_P as LARGEST_P
+from .units import UNITS as UNITS
+from .units import look_like_concentrations as look_like_concentrations

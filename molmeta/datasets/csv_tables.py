@@ -4,24 +4,62 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import pandas as pd
 
+from molmeta.datasets.cells import is_number
+from molmeta.datasets.columns import SMILES, is_smiles
 from molmeta.errors import DataError
 from molmeta.registry import nearest
-from molmeta.text_files import LONGEST, open_bytes
+from molmeta.text_files import LONGEST, MARKS, open_bytes
 
 WIDEST = 1 << 16  # columns
 PIECE = 1 << 18  # bytes that are read at once
+SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+LOOKED, SAMPLE = 50, 1 << 20  # lines, and characters, that are looked at to find the separator
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How a table of texts is written.
+
+    Attributes
+    ----------
+    encoding : str
+    separator : str
+    header : list of str
+        The names of the columns, as they stand; or `smiles` and numbers, where there are none.
+    headed : bool
+        Whether the first line has names.
+    """
+
+    encoding: str
+    separator: str
+    header: list[str]
+    headed: bool = True
+
+    def understood(self) -> list[str]:
+        """What is not as usual."""
+        said = []
+        if self.separator != ",":
+            said.append(f"separated by {SEPARATORS[self.separator]}")
+        if self.encoding != "utf-8-sig":
+            said.append(f"written in {self.encoding}")
+        if not self.headed:
+            said.append(f"no header: columns are called {', '.join(self.header[:5])}")
+        return said
 
 
 def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """All cells as text, an absent one as ""; plain or compressed by gzip, bzip2, xz or zip.
 
-    Names of rows, which R writes without a name in the header, are left out.
+    Cells are separated by commas, semicolons, tabs or bars; texts are in UTF-8, UTF-16 or
+    Windows-1252. Names of rows, which R writes without a name in the header, are left out.
 
     Parameters
     ----------
@@ -31,33 +69,114 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     Raises
     ------
     DataError
-        The file cannot be read as UTF-8 CSV with a header and at least one row, unpacks to far
-        more than its size, lacks a column, or its rows have more cells than its header, which are
-        not the names of rows.
+        The file cannot be read as CSV with at least one row, unpacks to far more than its size,
+        lacks a column, or its rows have more cells than its header, which are not the names of
+        rows.
     """
-    header = read_header(path)
-    _require(header, columns or (), path)
+    frame, writing = read_written(path)
+    _require(writing.header, columns or (), path)
+    return frame[list(columns)] if columns else frame
+
+
+def read_written(path: Path) -> tuple[pd.DataFrame, Writing]:
+    """A table as `read_csv` reads it, and how it is written."""
+    encodings = _encodings(path)
+    for encoding in encodings:
+        try:
+            writing = _look(path, encoding)
+            return _read(path, writing), writing
+        except UnicodeError:
+            continue
+    raise DataError(f"{path} is not in {' or '.join(encodings)}; save it as 'CSV UTF-8'")
+
+
+def read_header(path: Path) -> list[str]:
+    """The names of the columns.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, is empty, or has far too many columns.
+    """
+    return _look(path, _encodings(path)[0], errors="replace").header
+
+
+def _encodings(path: Path) -> tuple[str, ...]:
+    with open_bytes(path, held=True, utf16=True) as file:
+        start = file.read(PIECE)
+    if start.startswith(MARKS):
+        return ("utf-16",)
+    # zeros are in no text of one byte a letter
+    return ("utf-8-sig",) if b"\0" in start else ("utf-8-sig", "cp1252")
+
+
+def _read(path: Path, writing: Writing) -> pd.DataFrame:
     try:
-        with open_bytes(path, held=True) as file:
+        with open_bytes(path, held=True, utf16=True) as file:
             lines = io.BufferedReader(_ShortLines(file, path), PIECE)
             frame = pd.read_csv(
                 lines,
                 dtype=str,
                 keep_default_na=False,
-                encoding="utf-8-sig",
+                sep=writing.separator,
+                encoding=writing.encoding,
+                header=0 if writing.headed else None,
+                names=None if writing.headed else writing.header,
             )
-    except DataError:
+    except (DataError, UnicodeError):
         raise
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not UTF-8 (byte {error.start}); save it as 'CSV UTF-8'"
-        ) from None
     except (OSError, ValueError, OverflowError) as error:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     if frame.empty:
         raise DataError(f"{path} has a header but no rows")
-    frame = _without_row_names(frame.fillna(""), path)
-    return frame[list(columns)] if columns else frame
+    return _without_row_names(frame.fillna(""), path)
+
+
+def _look(path: Path, encoding: str, errors: str = "strict") -> Writing:
+    """Find out how a table is written, from its first lines."""
+    lines: list[str] = []
+    with open_bytes(path, held=True, utf16=True) as file:
+        short = io.BufferedReader(_ShortLines(file, path), PIECE)
+        for line in io.TextIOWrapper(short, encoding, errors):
+            lines += [line] if line.strip() else []
+            if len(lines) > LOOKED or sum(map(len, lines)) > SAMPLE:
+                break
+    if not lines:
+        raise DataError(f"{path} is empty; it needs a header line and rows")
+    separator = _separator(lines)
+    try:
+        header = next(csv.reader(lines, delimiter=separator), [])
+    except csv.Error as error:
+        raise DataError(f"{path} has a first line that is no header ({error})") from None
+    if len(header) > WIDEST:
+        raise DataError(f"{path} has {len(header):,} columns; more than {WIDEST:,} are not read")
+    if not _is_row(header):
+        return Writing(encoding, separator, header)
+    names = [f"column {place}" for place in range(1, len(header) + 1)]
+    names[next(place for place, cell in enumerate(header) if is_smiles(cell))] = SMILES
+    return Writing(encoding, separator, names, headed=False)
+
+
+def _separator(lines: list[str]) -> str:
+    """The separator by which most lines have equally many cells, at least two."""
+
+    def fit(separator: str) -> tuple[float, bool, int]:
+        try:
+            widths = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
+        except csv.Error:
+            return (0.0, False, 0)
+        width, times = Counter(widths[1:] or widths).most_common(1)[0]
+        share = times / max(1, len(widths) - 1) if width > 1 and widths[0] > 1 else 0.0
+        return (round(share, 2), widths[0] == width, width)
+
+    return max(SEPARATORS, key=fit)  # the first of equals
+
+
+def _is_row(cells: list[str]) -> bool:
+    """Whether a first line is of a molecule and numbers, and so no header."""
+    if not 1 < len(cells) < LOOKED:
+        return False
+    return any(map(is_smiles, cells)) and any(map(is_number, cells))
 
 
 def _without_row_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
@@ -82,28 +201,6 @@ def _require(found: list[str], wanted: Sequence[str], path: str | Path) -> None:
     for column in wanted:
         if column not in found:
             raise DataError(f"{path} has no column '{column}'{nearest(column, found)}")
-
-
-def read_header(path: Path) -> list[str]:
-    """The names of the columns.
-
-    Raises
-    ------
-    DataError
-        The file cannot be read, is empty, or has far too many columns.
-    """
-    with open_bytes(path, held=True) as file:
-        short = io.BufferedReader(_ShortLines(file, path), PIECE)
-        lines = (line for line in io.TextIOWrapper(short, "utf-8-sig", "replace") if line.strip())
-        try:
-            header = next(csv.reader(lines), [])
-        except csv.Error as error:
-            raise DataError(f"{path} has a first line that is no header ({error})") from None
-    if not header:
-        raise DataError(f"{path} is empty; it needs a header line and rows")
-    if len(header) > WIDEST:
-        raise DataError(f"{path} has {len(header):,} columns; more than {WIDEST:,} are not read")
-    return header
 
 
 class _ShortLines(io.RawIOBase):

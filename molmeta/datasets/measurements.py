@@ -1,102 +1,325 @@
-"""What a CSV says of assays: long (one measurement a row) or wide (one assay a column)."""
+"""What a table says of assays: long (one measurement a row) or wide (one assay a column)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.csv_tables import read_csv, require_columns
+from molmeta.datasets.cells import RELATIONS, Cells, read_cells
+from molmeta.datasets.chembl_table import Activities, read_activities
+from molmeta.datasets.columns import (
+    RELATION_NAMES,
+    UNITS_NAMES,
+    choose_measurements,
+    find_by_name,
+    find_molecules,
+    likeliest,
+    normal,
+)
+from molmeta.datasets.concentrations import Column, in_one_unit
+from molmeta.datasets.csv_tables import require_columns
+from molmeta.datasets.table_files import Sheet, read_sheet
+from molmeta.datasets.units import NEGATIVE, NONE, check_unit, read_unit, unit_in_name
 from molmeta.errors import DataError
 
-RELATIONS = {"": 0, "=": 0, "~": 0, "≈": 0, "<": -1, "<=": -1, "≤": -1, ">": 1, ">=": 1, "≥": 1}
-MISSING = {"", "na", "n/a", "nan", "null", "none"}
+OUTCOME = "PUBCHEM_ACTIVITY_OUTCOME"
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """A table, read, before anything is standardised or merged.
+
+    Attributes
+    ----------
+    smiles : Series
+        Of each row, as text.
+    rows : DataFrame
+        `row` (from 1), `assay_id`, `value`, `censor` of every measurement.
+    understood : tuple of str
+        What the reader took the table for: first how many rows, then what is not as usual.
+    concerns : tuple of str
+        What may be wrong with the values, and what to give.
+    """
+
+    smiles: pd.Series
+    rows: pd.DataFrame
+    understood: tuple[str, ...]
+    concerns: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(self.understood)
+
+    def warnings(self) -> list[str]:
+        """A line for each concern."""
+        return [f"WARNING: {concern}" for concern in self.concerns]
+
+    def one_assay(self, path: str | Path) -> str:
+        """The name of its one assay.
+
+        Raises
+        ------
+        DataError
+            There are several.
+        """
+        counts = self.rows.groupby("assay_id", sort=False).size()
+        if len(counts) == 1:
+            return str(counts.index[0])
+        names = [str(name) for name in counts.index]
+        shown = likeliest(names, dict(zip(names, map(int, counts), strict=True)))
+        raise DataError(
+            f"{path} has {len(names):,} assays, each with its measurements: {shown}; name one with "
+            "--target-columns, or target_columns"
+        )
 
 
 def read_measurements(
     path: str | Path,
     *,
-    smiles_column: str = "smiles",
+    smiles_column: str | None = None,
     target_columns: Sequence[str] | None = None,
     assay_column: str = "assay_id",
     relation_column: str | None = None,
-) -> tuple[pd.Series, pd.DataFrame]:
+    units: str | None = None,
+) -> Measurements:
     """What a table says, before anything is standardised or merged.
 
-    Returns
-    -------
-    Series, DataFrame
-        The SMILES of each row as text; `row` (from 1), `assay_id`, `value`, `censor` of every
-        measurement. Parameters and errors are those of `read_table`.
+    Parameters and errors are those of `read_table`.
     """
-    frame = read_csv(Path(path))
-    known = [relation_column] if relation_column else []
-    require_columns(frame, [smiles_column, *(target_columns or []), *known], path)
-    measured = _long(frame, smiles_column, target_columns, assay_column, relation_column, path)
-    return frame[smiles_column], measured
-
-
-def _long(
-    frame: pd.DataFrame,
-    smiles_column: str,
-    target_columns: Sequence[str] | None,
-    assay_column: str,
-    relation_column: str | None,
-    path: str | Path,
-) -> pd.DataFrame:
-    """Rows of (row from 1, assay_id, value, censor), every missing measurement left out."""
-    others = [c for c in frame.columns if c not in (smiles_column, assay_column, relation_column)]
-    columns = list(target_columns) if target_columns else [c for c in others if _numeric(frame[c])]
-    if not columns:
-        raise DataError(
-            f"{path}: none of the columns {', '.join(others) or '(there are none)'} holds numbers "
-            "alone; name the measurements with target columns"
-        )
+    asked = check_unit(units) if units else None
+    sheet = read_sheet(Path(path))
+    frame = sheet.frame
+    known = [name for name in (smiles_column, relation_column) if name]
+    require_columns(frame, known, path)
+    smiles = smiles_column or find_molecules(frame, path)
+    _refuse_repeated(sheet, [smiles], path)
+    said = [] if smiles == "smiles" or smiles_column else [f"molecules in '{smiles}'"]
+    reader = _Reader(sheet, smiles, assay_column, relation_column, asked, str(path))
+    columns, chosen = reader.choose(target_columns)
     is_long = assay_column in frame.columns
     if is_long and len(columns) != 1:
         raise DataError(
             f"{path} has the assay column '{assay_column}' and {len(columns)} columns of numbers "
-            f"({', '.join(columns[:5])}); name the one that holds the measurements"
+            f"({reader.likeliest(columns)}); name the one that holds the measurements"
         )
-    parts = []
+    parts = [reader.read(column) for column in columns]
+    names = [part.name for part in parts]
+    if len(set(names)) < len(names):  # IC50_nM beside IC50_uM
+        names = list(map(str, columns))
+    rows = [
+        _rows(part, frame[assay_column] if is_long else name)
+        for part, name in zip(parts, names, strict=True)
+    ]
+    measured = pd.concat(rows, ignore_index=True)
+    if measured.empty:
+        raise DataError(f"{path}: the column {columns[0]!r} holds no measurement")
+    understood = [f"read {len(frame):,} rows", *sheet.understood, *said, *chosen]
+    understood += _together([line for part in parts for line in part.said])
+    bounds = int((measured["censor"] != 0).sum())
+    understood += [f"{bounds:,} bounds"] if bounds else []
+    understood += _missing(reader.missing)
+    concerns = _together([part.concern for part in parts if part.concern])
+    return Measurements(frame[smiles], measured, tuple(understood), tuple(concerns))
+
+
+def _rows(column: Column, assay: pd.Series | str) -> pd.DataFrame:
+    """Rows of (row from 1, assay_id, value, censor), every missing measurement left out."""
+    part = pd.DataFrame({"row": np.arange(1, len(column.values) + 1), "assay_id": assay})
+    part = part.assign(value=column.values, censor=column.censor)
+    return part[np.isfinite(column.values)]
+
+
+def _together(lines: list[str], most: int = 3) -> list[str]:
+    """The first few of what is said of many columns."""
+    distinct = list(dict.fromkeys(lines))
+    more = len(distinct) - most
+    return distinct[:most] + ([f"{more:,} more such columns"] if more > 0 else [])
+
+
+def _missing(words: Counter) -> list[str]:
+    if not words:
+        return []
+    listed = ", ".join(f"{times:,} {word}" for word, times in words.most_common(6))
+    more = len(words) - 6
+    return [f"{listed}{f' and {more} other words' if more > 0 else ''} taken as missing"]
+
+
+def _refuse_repeated(sheet: Sheet, columns: Sequence[str], path: str | Path) -> None:
+    """Refuse a column of whose name there are several."""
+    names = list(map(str, sheet.frame.columns))
     for column in columns:
-        assay = frame[assay_column] if is_long else column
-        part = pd.DataFrame({"assay_id": assay, "text": frame[column].str.strip()})
-        part["relation"] = frame[relation_column].str.strip("' ") if relation_column else ""
-        part["row"] = np.arange(1, len(frame) + 1)
-        part = part[~part["text"].str.lower().isin(MISSING)]
-        parts.append(_numbers(part, column, path))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _numeric(column: pd.Series) -> bool:
-    present = column[~column.str.strip().str.lower().isin(MISSING)]
-    numbers = pd.to_numeric(parse_relations(present)["number"], errors="coerce")
-    return len(present) > 0 and bool(numbers.notna().all())
-
-
-def parse_relations(texts: pd.Series) -> pd.DataFrame:
-    """`relation` ("" where there is none) and `number` of cells such as `>5`, both as text."""
-    return texts.str.extract(r"^\s*(?P<relation>[<>]=?|[=~≈≤≥])?\s*(?P<number>.*?)\s*$").fillna("")
-
-
-def _numbers(part: pd.DataFrame, column: str, path: str | Path) -> pd.DataFrame:
-    """Rows of (row, assay_id, value, censor); a relation in the cell goes before one beside it."""
-    cells = parse_relations(part["text"])
-    values = pd.to_numeric(cells["number"], errors="coerce").astype(float)
-    relation = cells["relation"].where(cells["relation"] != "", part["relation"])
-    for wrong, what in (
-        (~np.isfinite(values), "a finite number, or a bound such as >5"),
-        (~relation.isin(list(RELATIONS)), f"of a known relation ({', '.join(RELATIONS)[2:]})"),
-    ):
-        bad = part[wrong]
-        if len(bad):
-            first = bad.iloc[0]
+        base = column if column in sheet.repeated else column.rpartition(".")[0]
+        if base in sheet.repeated:
+            places = [place for place, name in enumerate(names, 1) if _is_copy(name, base)]
+            listed = " and ".join(map(str, places))
             raise DataError(
-                f"{path}: row {first['row']}, column '{column}' holds "
-                f"{(first['relation'] + ' ' + first['text']).strip()!r}, which is not {what} "
-                f"({len(bad)} such cells); correct them or leave them empty"
+                f"{path} has {len(places)} columns '{base}' (columns {listed}); rename one, or "
+                f"give the place of one: --target-columns {places[0]}"
             )
-    return part[["row", "assay_id"]].assign(value=values, censor=relation.map(RELATIONS))
+
+
+def _is_copy(name: str, base: str) -> bool:
+    return name == base or (name.startswith(f"{base}.") and name[len(base) + 1 :].isdigit())
+
+
+class _Reader:
+    """Reads columns of one table, and keeps which words stood for missing ones."""
+
+    def __init__(
+        self,
+        sheet: Sheet,
+        smiles: str,
+        assay_column: str,
+        relation_column: str | None,
+        asked: str | None,
+        path: str,
+    ) -> None:
+        frame = sheet.frame
+        self.sheet, self.frame, self.asked, self.path = sheet, frame, asked, path
+        self.missing: Counter = Counter()
+        self.relation = relation_column or find_by_name(frame, RELATION_NAMES, set(RELATIONS))
+        self.units = _units_column(frame)
+        skipped = {smiles, assay_column, self.relation, self.units}
+        self.others = [name for name in frame.columns if name not in skipped]
+        self.activities: Activities | None = None
+        self.cells: dict[str, Cells] = {}
+
+    def choose(self, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
+        """The columns of measurements, and what to say of how they were chosen."""
+        if wanted:
+            return self._named(wanted), []
+        self.activities = read_activities(self.frame)
+        if self.activities:
+            return [self.activities.name], self.activities.understood
+        if OUTCOME in self.others:
+            return [OUTCOME], [f"classes from {OUTCOME}"]
+        cells = {name: self._cells(name) for name in self.others if self._may_be(name)}
+        columns, said = choose_measurements(self.frame[self.others], cells, self.path)
+        _refuse_repeated(self.sheet, columns, self.path)
+        return columns, said
+
+    def likeliest(self, columns: Sequence[str]) -> str:
+        """The likeliest of these to be an assay, with their counts."""
+        counts = {name: int(self._cells(name).present.sum()) for name in columns}
+        return likeliest(columns, counts)
+
+    def read(self, column: str) -> Column:
+        """A column in one unit.
+
+        Raises
+        ------
+        DataError
+            A cell is no measurement.
+        """
+        activities = self.activities
+        cells = read_cells(activities.texts) if activities else self._cells(column)
+        texts = activities.texts if activities else self.frame[column].str.strip()
+        where = f"{self.path}, column '{column}'"
+        self._refuse_wrong(texts, cells, column)
+        cells = self._with_relations(cells, column)
+        self.missing.update(cells.missing)
+        said = [line if "read as" in line else f"{column} has {line}" for line in cells.said]
+        if any("read as" in line for line in cells.said):
+            return Column(column, cells.values, cells.censor, tuple(said))
+        found = in_one_unit(column, cells, self._units_of(cells, column), where)
+        return Column(found.name, found.values, found.censor, (*said, *found.said), found.concern)
+
+    def _named(self, wanted: Sequence[str]) -> list[str]:
+        """Columns by their names, or by their places, from 1."""
+        names = list(map(str, self.frame.columns))
+        columns = []
+        for name in wanted:
+            by_place = name not in names and name.isdigit() and 0 < int(name) <= len(names)
+            if not by_place:
+                _refuse_repeated(self.sheet, [name], self.path)
+            columns.append(names[int(name) - 1] if by_place else name)
+        require_columns(self.frame, columns, self.path)
+        return columns
+
+    def _may_be(self, column: str) -> bool:
+        """Whether the first cells of a column are numbers or words, more or less."""
+        some = self.frame[column][self.frame[column] != ""].iloc[:100].reset_index(drop=True)
+        if not len(some):
+            return False
+        try:
+            cells = read_cells(some, logarithmic=True)
+        except DataError:  # with its column and rows, where all of it is read
+            return True
+        return 2 * int(cells.wrong.sum()) <= len(some)
+
+    def _cells(self, column: str) -> Cells:
+        if column not in self.cells:
+            logarithmic = unit_in_name(column) == NEGATIVE
+            try:
+                self.cells[column] = read_cells(
+                    self.frame[column],
+                    logarithmic=logarithmic,
+                    semicolons="separated by ';'" in self.sheet.understood,
+                )
+            except DataError as error:
+                raise DataError(f"{self.path}, column '{column}': {error}") from None
+        return self.cells[column]
+
+    def _refuse_wrong(self, texts: pd.Series, cells: Cells, column: str) -> None:
+        if cells.wrong.any():
+            row = int(np.flatnonzero(cells.wrong)[0])
+            raise DataError(
+                f"{self.path}: row {row + 1}, column '{column}' holds {texts.iloc[row]!r}, which "
+                f"is not a finite number, or a bound such as >5 ({int(cells.wrong.sum())} such "
+                "cells); correct them or leave them empty"
+            )
+
+    def _with_relations(self, cells: Cells, column: str) -> Cells:
+        """Cells with the relations beside them; one in the cell goes first."""
+        if self.activities:
+            beside = self.activities.relations
+        elif self.relation:
+            beside = self.frame[self.relation].str.strip("' ").str.strip()
+        else:
+            return cells
+        unknown = ~beside.isin(list(RELATIONS)).to_numpy() & cells.present
+        if unknown.any():
+            row = int(np.flatnonzero(unknown)[0])
+            raise DataError(
+                f"{self.path}: row {row + 1}, column '{column}' holds "
+                f"'{beside.iloc[row]} {cells.values[row]:g}', which is not of a known relation "
+                f"({', '.join(RELATIONS)[2:]}) ({int(unknown.sum())} such cells); correct them or "
+                "leave them empty"
+            )
+        sides = beside.map(RELATIONS).fillna(0).to_numpy(np.int64)
+        censor = np.where(cells.present & (cells.censor == 0), sides, cells.censor)
+        return replace(cells, censor=censor)
+
+    def _units_of(self, cells: Cells, column: str) -> np.ndarray:
+        """The unit of each cell: its own, that asked for, beside it, in the name, or ""."""
+        if self.asked == NONE:
+            return np.full(len(cells.values), NONE, dtype=object)
+        default = self.asked or unit_in_name(column) or ""
+        if not default and column in self.sheet.units:
+            default = read_unit(self.sheet.units[column]) or ""
+        out = np.full(len(cells.values), default, dtype=object)
+        beside = None
+        if self.activities:
+            beside = self.activities.units
+        elif self.units and not self.asked:
+            beside = self.frame[self.units].str.strip()
+        if beside is not None:
+            known = {text: read_unit(text) or text for text in beside.unique() if text}
+            found = beside.map(known).fillna("").to_numpy(object)
+            out = np.where(found != "", found, out)
+        own = np.array([unit or "" for unit in cells.units], dtype=object)
+        return np.where(own != "", own, out)
+
+
+def _units_column(frame: pd.DataFrame) -> str | None:
+    """The column of units, if there is one by its name that has one."""
+    for column in frame.columns:
+        if normal(column) in UNITS_NAMES:
+            texts = set(frame[column].str.strip()) - {""}
+            if any(read_unit(text) for text in texts):
+                return column
+    return None

@@ -1,15 +1,15 @@
-"""Anybody's CSV as assays: molecules standardised, duplicates merged, and a report of both."""
+"""Anybody's table as assays: molecules standardised, duplicates merged, and a report of both."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.measurements import read_measurements
+from molmeta.datasets.measurements import Measurements, read_measurements
 from molmeta.datasets.standardised import standardised
 from molmeta.errors import DataError
 from molmeta.featurizers import Policy
@@ -35,6 +35,10 @@ class Report:
         `assay_id`, `smiles`, `count`, `low`, `high`, `action` of duplicates that disagree.
     bounds : int
         Measurements that are bounds (`>5`, `<4`).
+    understood : tuple of str
+        What the reader took the file for.
+    concerns : tuple of str
+        What may be wrong with the values, and what to give.
     """
 
     rows: int
@@ -42,9 +46,11 @@ class Report:
     merged: int
     conflicts: pd.DataFrame
     bounds: int = 0
+    understood: tuple[str, ...] = ()
+    concerns: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = [f"{self.rows} rows read"]
+        lines = [", ".join(self.understood) or f"{self.rows} rows read"]
         if len(self.rejected):
             first = self.rejected.iloc[0]
             lines.append(
@@ -53,9 +59,13 @@ class Report:
             )
         if self.merged:
             lines.append(f"{self.merged} duplicates merged, {len(self.conflicts)} of them disagree")
-        if self.bounds:
+        if self.bounds and not self.understood:
             lines.append(f"{self.bounds} measurements are bounds")
         return "; ".join(lines)
+
+    def warnings(self) -> list[str]:
+        """A line for each concern."""
+        return [f"WARNING: {concern}" for concern in self.concerns]
 
     def write(self, path: Path) -> None:
         """Rejected rows and conflicts as one CSV; nothing where there are none."""
@@ -80,40 +90,66 @@ class Table:
 def read_table(
     path: str | Path,
     *,
-    smiles_column: str = "smiles",
+    smiles_column: str | None = None,
     target_columns: Sequence[str] | None = None,
     assay_column: str = "assay_id",
     relation_column: str | None = None,
+    units: str | None = None,
     policy: Policy | None = None,
 ) -> Table:
-    """Read a `.csv` or `.csv.gz` of measurements.
+    """Read a table of measurements, as people export them.
 
-    Long, where `assay_column` is in the header: one measurement a row, in the one target column.
-    Wide otherwise: each target column is an assay, an empty cell a missing measurement. Without
-    `target_columns`, they are all columns in which every cell is empty or a number. An assay
-    whose values are all 0 or 1 is binary, any other is a regression (higher is more active). A
-    cell such as `>5` or `<= 4.3` is a bound; or `relation_column` holds the `>`, `<` or `=` of the
-    row (of the value as it stands: IC50 > 10 µM is pIC50 < 5).
+    CSV with any separator, an Excel workbook or an SDF with its fields, plain or compressed.
+    Without `smiles_column` the molecules are found by name or content. Long, where `assay_column`
+    is in the header: one measurement a row, in the one target column. Wide otherwise: each target
+    column is an assay, an empty cell (or `ND`, `n.d.`, `-`, …) a missing measurement. Without
+    `target_columns`, they are all columns of numbers that are no index, id or descriptor; or of
+    two words, such as active and inactive. A column may be given by its place, from 1. ChEMBL's
+    and PubChem's downloads are read as such.
+
+    An assay whose values are all 0 or 1 is binary, any other is a regression (higher is more
+    active). A cell such as `>5` or `<= 4.3` is a bound; or `relation_column` holds the `>`, `<` or
+    `=` of the row (of the value as it stands: IC50 > 10 µM is pIC50 < 5). Concentrations become
+    −log10 of the molar, and the bounds turn round, where `units`, the cells, a column of units or
+    the column's name say their unit; the assay of `IC50 (nM)` is then called `pIC50`. The
+    report's `understood` has what was done, `concerns` what may be wrong.
 
     Duplicates of a molecule in an assay are merged: real values to their median, labels to the
     majority; an exact tie of labels is left out. Beside a value bounds are left out, of several
     the tightest is kept; an upper and a lower one alone are left out. Molecules are standardised by
     `policy`.
 
+    Parameters
+    ----------
+    units : str, optional
+        M, mM, uM, nM, pM, fM, "-log M", "log M", "log nM", …, "%", or "none" for values as they
+        are.
+
     Raises
     ------
     DataError
-        The file is missing, empty, damaged, not UTF-8 or a bomb, a column is missing, rows have
-        more cells than the header, or a measurement is not a finite number or a bound.
+        The file is missing, empty, damaged or a bomb, a column is missing or there twice, rows
+        have more cells than the header, or a measurement is not a finite number or a bound, or
+        not of its unit.
     """
-    smiles, measured = read_measurements(
+    read = read_measurements(
         path,
         smiles_column=smiles_column,
         target_columns=target_columns,
         assay_column=assay_column,
         relation_column=relation_column,
+        units=units,
     )
-    return table_from_rows(smiles, measured, policy or Policy(), str(path))
+    return table_from_measurements(read, policy or Policy(), str(path))
+
+
+def table_from_measurements(read: Measurements, policy: Policy, source: str) -> Table:
+    """Standardise, merge duplicates and report what was read; each assay's `info` says it."""
+    table = table_from_rows(read.smiles, read.rows, policy, source)
+    report = replace(table.report, understood=read.understood, concerns=read.concerns)
+    told = {"read": str(read)}
+    assays = Assays(replace(one, info={**one.info, **told}) for one in table.assays.values())
+    return replace(table, assays=assays, report=report)
 
 
 def table_from_rows(

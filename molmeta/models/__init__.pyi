@@ -4,6 +4,7 @@ from .base import BaseModel as BaseModel
 from .base import Panel as Panel
 from .base import check_together as check_together
 from .base import encode_all as encode_all
+from .base import refuse_constant as refuse_constant
 from .base import score_assays as score_assays
 from .checkpoints import DEFAULT as DEFAULT
 from .checkpoints import PRETRAINED as PRETRAINED

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from molmeta.errors import MolmetaError, TooFewMeasurements
+from molmeta.errors import MolmetaError, OneClassSupport, TooFewMeasurements
 from molmeta.learners import Embedded, Learner, State
 from molmeta.models.config import Experiment
 from molmeta.molecules import Molecules
@@ -79,6 +79,8 @@ class BaseModel:
                 f"assay {assay.name} has {len(assay)} usable measurements; 2 are the least, and 16 "
                 "or more are of use"
             )
+        if described_by is None:
+            refuse_constant(assay)
         assay = replace(assay, molecules=assay.molecules.alone_if_few())
         support = described(assay, described_by) if described_by else assay.examples()
         support = support.to(self.learner.device)
@@ -105,6 +107,23 @@ class BaseModel:
         if "relation" in state:
             counts["of earlier assays"] = len(state["relation"]) - len(assay)
         return AdaptedAssay(assay.name, state, assay.target, self, counts, dict(assay.info))
+
+
+def refuse_constant(assay: Assay) -> None:
+    """Refuse measured values that are all equal.
+
+    Raises
+    ------
+    OneClassSupport
+        They are.
+    """
+    bounded = assay.censor is not None and len(np.unique(assay.censor)) > 1
+    if assay.target.kind == "regression" and len(assay) > 1 and not bounded:
+        if len(np.unique(assay.values)) == 1:
+            raise OneClassSupport(
+                f"assay {assay.name}: all {len(assay)} values are {assay.values[0]:g}, so there is "
+                "nothing to learn; is this the right column?"
+            )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from molmeta.datasets import Report, read_table
+from molmeta.datasets import Report, likeliest, read_table
 from molmeta.device import resolve
 from molmeta.errors import DataError
 from molmeta.files import check_output
@@ -103,10 +103,11 @@ def _paths(assays: Assays, assay_path: Path) -> dict[Path, str]:
     if len(assays) == 1 and not assay_path.is_dir():
         return {assay_path: next(iter(assays))}
     if assay_path.suffix == ".safetensors":
-        names = ", ".join(list(assays)[:5])
+        counts = {name: len(assay) for name, assay in assays.items()}
         raise DataError(
-            f"the table has {len(assays)} assays ({names}, …); give a folder as assay path, or "
-            "name one with target columns"
+            f"the table has {len(assays):,} assays, each with its measurements: "
+            f"{likeliest(list(counts), counts)}; name one with --target-columns, or give a folder "
+            "as assay path"
         )
     safe = {name: re.sub(r"[^\w.+-]", "_", name) for name in assays}
     if len(set(safe.values())) < len(safe):

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from molmeta.datasets import Table, read_measurements, read_table
+from molmeta.datasets import read_measurements, read_table
 from molmeta.errors import MolmetaError, one_line
 from molmeta.tasks import Assay, Classification
 from molmeta.workbench import check_data
@@ -25,10 +25,12 @@ def page() -> None:
     st.title("molmeta")
     st.caption("Learn from a few measured molecules, rank others. Nothing leaves this machine.")
     left, right = st.columns(2)
-    measured = left.file_uploader("Measurements (.csv)", key="measured")
+    measured = left.file_uploader("Measurements (.csv, .xlsx, .sdf)", key="measured")
     library = right.file_uploader("Molecules to rank (.csv, .smi, .sdf, .parquet)", key="library")
     with st.expander("Names of columns"):
-        smiles_column = st.text_input("SMILES of the measurements", "smiles")
+        smiles_column = st.text_input(
+            "SMILES of the measurements", placeholder="found by name or content"
+        )
         library_column = st.text_input("SMILES of the molecules to rank", "smiles")
     if measured is None:
         st.info("Drop a table of measurements: a column of SMILES and one of values.")
@@ -36,7 +38,7 @@ def page() -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
             data_path = _kept(folder, "measured", measured)
-            assay, threshold = _understood(data_path, measured.name, smiles_column)
+            assay, threshold = _understood(data_path, measured.name, smiles_column or None)
             if library is None:
                 st.info("Drop molecules to rank as well.")
                 return
@@ -59,18 +61,21 @@ def _kept(folder: str, what: str, uploaded: Any) -> Path:
     return path
 
 
-def _understood(path: Path, name: str, column: str) -> tuple[Assay, float | str | None]:
+def _understood(path: Path, name: str, column: str | None) -> tuple[Assay, float | str | None]:
     """The assay that is asked about, and how it is to be learned."""
-    table: Table = read_table(path, smiles_column=column)
+    read = read_measurements(path, smiles_column=column)
+    table = read_table(path, smiles_column=column)
     st.subheader("What was understood")
     assay = table.assays[str(st.selectbox("Assay", list(table.assays)))]
     values = assay.values
     st.markdown(
-        f"**{name}**: {table.report}. **{assay.name}**: {len(assay)} molecules, values "
+        f"**{name}**: {read}; {table.report}. **{assay.name}**: {len(assay)} molecules, values "
         f"{values.min():g} to {values.max():g}; higher is taken as more active."
     )
+    for concern in read.concerns:
+        st.warning(concern)
     with st.expander("Checks"):
-        checks = check_data(*read_measurements(path, smiles_column=column), source=name)
+        checks = check_data(read, source=name)
         st.markdown("\n".join(one.markdown() for one in checks if one.assay == assay.name))
     if isinstance(assay.target, Classification):
         return assay, "median"

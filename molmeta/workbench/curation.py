@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets import Table, table_from_rows
+from molmeta.datasets import Measurements, Table, table_from_rows
 from molmeta.featurizers import Policy, Standardiser
 from molmeta.molecules import read_mol
 from molmeta.tasks import Assay, Classification
@@ -15,8 +15,7 @@ from molmeta.workbench.value_checks import balance, bounds, ceiling, duplicates,
 
 
 def check_data(
-    smiles: pd.Series,
-    measured: pd.DataFrame,
+    read: Measurements,
     *,
     threshold: float | str = "median",
     policy: Policy | None = None,
@@ -35,8 +34,8 @@ def check_data(
         No row can be used.
     """
     policy, checks = policy or Policy(), []
-    for name, part in measured.groupby("assay_id", sort=False):
-        rows = part.assign(smiles=smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
+    for name, part in read.rows.groupby("assay_id", sort=False):
+        rows = part.assign(smiles=read.smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
         numbered = part.assign(row=np.arange(1, len(part) + 1))
         table = table_from_rows(rows["smiles"], numbered, policy, f"{source}, assay {name}")
         checks.append(_check(str(name), rows, table, threshold))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from rdkit import Chem
 
-from molmeta.datasets import RELATIONS, parse_relations
+from molmeta.datasets import look_like_concentrations, read_cells
 from molmeta.errors import MolmetaError, OneClassSupport
 
 SHOWN = 5  # bad rows that a message names
@@ -107,12 +108,22 @@ def read_values(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     MolmetaError
         Some are neither numbers nor bounds such as ">5".
     """
-    cells = parse_relations(pd.Series([str(one) for one in y], dtype=object))
-    values = pd.to_numeric(cells["number"], errors="coerce").to_numpy(np.float64)
+    cells = read_cells(pd.Series([str(one) for one in y], dtype=object), classes=False)
+    values = cells.values
     bad = [f"row {i}: {shown(y[i])}" for i in np.flatnonzero(~np.isfinite(values))]
     if bad:
         raise MolmetaError(f"values are no finite numbers, nor bounds such as '>5': {listed(bad)}")
-    return values, cells["relation"].map(RELATIONS).to_numpy(np.int64)
+    if any(cells.units):
+        unit = next(filter(None, cells.units))
+        raise MolmetaError(f"values have a unit ({unit}); give numbers, −log10 of the molar")
+    if look_like_concentrations(values):
+        warnings.warn(
+            f"values ({values.min():g} to {values.max():g}, median {np.median(values):g}) look "
+            "like concentrations; give −log10 of the molar (9 − log10 of nM, 6 − log10 of µM), so "
+            "that higher is more active",
+            stacklevel=3,
+        )
+    return values, cells.censor
 
 
 def shown(value: Any) -> str:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.datasets import read_measurements, read_table, table_from_rows
+from molmeta.datasets import Measurements, Table, read_measurements, table_from_measurements
 from molmeta.device import resolve
-from molmeta.errors import DataError, MolmetaError, TooFewMeasurements
+from molmeta.errors import DataError, MolmetaError, TooFewMeasurements, one_line
 from molmeta.featurizers import Policy, Standardised, Standardiser
 from molmeta.files import check_output, write_atomic
-from molmeta.models import DEFAULT, BaseModel, from_pretrained, model_folder
+from molmeta.models import DEFAULT, BaseModel, from_pretrained, model_folder, refuse_constant
 from molmeta.molecules import Molecules
 from molmeta.screening import Ask, MoleculeReader
 from molmeta.screening.libraries import open_library
@@ -28,26 +28,42 @@ from molmeta.workbench.report import LibraryRow, Wishes, render, write_page
 from molmeta.workbench.suggestion import suggest
 
 QUICK, QUICK_UP_TO = 2, 256  # repeats of a comparison that are not asked for, and of how many
+Say = Callable[[str], None]
+
+
+class OneAssay(NamedTuple):
+    """A table of one assay: as it was read, as it is standardised, and what is learned."""
+
+    read: Measurements
+    table: Table
+    assay: Assay
 
 
 def read_one(
-    data_path: str | Path, threshold: float | str | None, policy: Policy, **columns: Any
-) -> Assay:
+    data_path: str | Path,
+    threshold: float | str | None,
+    policy: Policy,
+    say: Say | None = None,
+    **columns: Any,
+) -> OneAssay:
     """The one assay of a table, as classes at a threshold, or as values where that is None.
+
+    What was understood is told to `say`.
 
     Raises
     ------
     DataError
-        The table has several assays.
+        The table has several assays, or all values are equal.
     """
-    table = read_table(data_path, policy=policy, **columns)
-    if len(table.assays) != 1:
-        names = ", ".join(list(table.assays)[:5])
-        raise DataError(
-            f"{data_path} has {len(table.assays)} assays ({names}, …); name one with target columns"
-        )
+    read = read_measurements(data_path, **columns)
+    read.one_assay(data_path)
+    table = table_from_measurements(read, policy, str(data_path))
+    if say is not None:
+        for line in (f"{data_path}: {table.report}", *table.report.warnings()):
+            say(one_line(line))
     (assay,) = table.assays.values()
-    return assay if threshold is None else assay.binarise(threshold)
+    refuse_constant(assay)
+    return OneAssay(read, table, assay if threshold is None else assay.binarise(threshold))
 
 
 def compare_table(
@@ -58,13 +74,13 @@ def compare_table(
     repeats: int = REPEATS,
     device: str = "auto",
     workers: int = 1,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
     **columns: Any,
 ) -> Comparison:
     """`compare` on a table: the model, a probe on it, a Gaussian process and the forest."""
     base = from_pretrained(model_path, resolve(device))
-    assay = read_one(data_path, threshold, base.experiment.model.policy, **columns)
-    return compare(assay, standard_models(base), repeats=repeats, workers=workers, say=say)
+    one = read_one(data_path, threshold, base.experiment.model.policy, say, **columns)
+    return compare(one.assay, standard_models(base), repeats=repeats, workers=workers, say=say)
 
 
 def suggest_from(
@@ -79,6 +95,7 @@ def suggest_from(
     threshold: float | str | None = "median",
     library_smiles_column: str = "smiles",
     device: str = "auto",
+    say: Say | None = None,
     **columns: Any,
 ) -> pd.DataFrame:
     """What to measure next of a library: its rows, with what `suggest` says of each, and `rank`.
@@ -92,14 +109,14 @@ def suggest_from(
     """
     base = from_pretrained(model_path, resolve(device))
     policy = base.experiment.model.policy
-    assay = read_one(data_path, threshold, policy, **columns)
+    one = read_one(data_path, threshold, policy, say, **columns)
     header, rows = read_library(library_path, library_smiles_column, policy)
     good = [row for row in rows if row.mol is not None]
     mols = [row.mol for row in good]
     molecules = Molecules([row.smiles for row in good], mols)
-    score = base.adapt(base.readable(assay)).predict(molecules)
+    score = base.adapt(base.readable(one.assay)).predict(molecules)
     costs = None if cost_column is None else _costs(header, good, cost_column, library_path)
-    measured = measured_molecules(read_measurements(data_path, **columns)[0], policy)
+    measured = measured_molecules(one.read.smiles, policy)
     batch = suggest(mols, score, measured, n, strategy=strategy, costs=costs, budget=budget)
     chosen = pd.DataFrame([good[i].cells for i in batch["position"]], columns=header)
     chosen.insert(0, "rank", np.arange(1, len(batch) + 1))
@@ -121,7 +138,7 @@ def write_report(
     overwrite: bool = False,
     device: str = "auto",
     workers: int = 1,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
     command: str = "molmeta.workbench.write_report",
     **columns: Any,
 ) -> str:
@@ -140,22 +157,17 @@ def write_report(
     check_output(report_path, inputs, overwrite=overwrite)
     base = from_pretrained(model_path, resolve(device))
     policy = base.experiment.model.policy
-    smiles, measured = read_measurements(data_path, **columns)
-    if measured["assay_id"].nunique() != 1:
-        raise DataError(f"{data_path} has several assays; name one with target columns")
-    table = table_from_rows(smiles, measured, policy, str(data_path))
-    (assay,) = table.assays.values()
-    assay = assay if threshold is None else assay.binarise(threshold)
+    one = read_one(data_path, threshold, policy, say, **columns)
     cut = "median" if threshold is None else threshold
-    (check,) = check_data(smiles, measured, threshold=cut, policy=policy, source=str(data_path))
+    (check,) = check_data(one.read, threshold=cut, policy=policy, source=str(data_path))
     library = (
         None if library_path is None else read_library(library_path, library_smiles_column, policy)
     )
     page = write_page(
-        assay,
-        measured_molecules(smiles, policy),
+        one.assay,
+        measured_molecules(one.read.smiles, policy),
         check,
-        _compared(assay, base, repeats, workers, say),
+        _compared(one.assay, base, repeats, workers, say),
         base,
         model_folder(model_path),
         library,
@@ -200,7 +212,7 @@ def _compared(
     base: BaseModel,
     repeats: int | None,
     workers: int,
-    say: Callable[[str], None] | None,
+    say: Say | None,
 ) -> Comparison | None:
     if repeats is None:
         repeats = QUICK if len(assay) <= QUICK_UP_TO else 0

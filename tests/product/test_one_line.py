@@ -20,7 +20,7 @@ def says_one_line(command: list[str], capsys: pytest.CaptureFixture[str], *said:
     capsys.readouterr()
     assert main(command) == 2
     *before, line = capsys.readouterr().err.splitlines()
-    assert all(one.endswith("rows read") for one in before), before
+    assert all(" read 300 rows" in one for one in before), before
     assert line.startswith("molmeta: error: ") and line.isprintable(), line
     assert all(text in line for text in said), line
     return line
@@ -68,7 +68,7 @@ def test_names_with_line_breaks_stay_in_the_line(
 ) -> None:
     data = tmp_path / "two\nlines.csv"
     out = tmp_path / "assay.safetensors"
-    data.write_text(GOOD.replace("smiles", '"a\nb\x1b[31m"'))
+    data.write_text(GOOD.replace("smiles", '"a\nb\x1b[31m"').replace("O,", "?,"))
     says_one_line(adapt_command(data, model, out), capsys, "two lines.csv", "'smiles'")
     data.write_text(GOOD.replace("activity", '"act\nivity"').replace(",0", ",1"))
     says_one_line(adapt_command(data, model, out), capsys, "class 0")

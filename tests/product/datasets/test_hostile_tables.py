@@ -214,6 +214,7 @@ def test_whatever_is_in_a_table_is_read_or_told(seed: int, tmp_path: Path) -> No
         path.write_bytes(start + b"".join(rng.choices(pieces, k=rng.randrange(60))))
         try:
             report = read_table(path).report
-            assert report.rows == len(pd.read_csv(path, dtype=str, keep_default_na=False))
+            found = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="replace")
+            assert report.rows - len(found) in (0, 1)  # the first line may be no header
         except MolmetaError:
             pass

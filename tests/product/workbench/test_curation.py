@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from molmeta.cli.main import main
 from molmeta.datasets.measurements import read_measurements
+from molmeta.errors import DataError
 from molmeta.tasks.assay import Assays
 from molmeta.workbench.curation import check_data
 from molmeta.workbench.findings import DataCheck, Finding
@@ -29,7 +30,7 @@ def clean(embedded: Assays) -> pd.DataFrame:
 def check(frame: pd.DataFrame, folder: Path, **options: object) -> DataCheck:
     path = folder / "table.csv"
     frame.to_csv(path, index=False)
-    (found,) = check_data(*read_measurements(path), **options)  # type: ignore[arg-type]
+    (found,) = check_data(read_measurements(path), **options)  # type: ignore[arg-type]
     return found
 
 
@@ -88,9 +89,11 @@ def test_stereoisomers_that_differ(clean, tmp_path):
 
 @pytest.mark.parametrize("scale", [1e9, 1e6])
 def test_concentrations_are_not_potencies(clean, tmp_path, scale):
-    frame = clean.assign(pEC50=(scale * 10 ** -clean["pEC50"]).round(4))
+    frame = clean.assign(value=(scale * 10 ** -clean["pEC50"]).round(4)).drop(columns="pEC50")
     one = of(check(frame, tmp_path), "units")
     assert one.level == "warning" and "9 − log10(nM)" in one.text
+    with pytest.raises(DataError, match=r"holds .*no −log10 of a molar concentration"):
+        check(frame.rename(columns={"value": "pEC50"}), tmp_path)
 
 
 def test_a_pile_at_the_end_is_a_limit(clean, tmp_path):

@@ -1,0 +1,68 @@
+"""ChEMBL's own download of activities: pChEMBL values, and bounds from what they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from molmeta.datasets.cells import EMPTY
+from molmeta.datasets.columns import normal
+from molmeta.datasets.units import NEGATIVE
+
+FLIPPED = str.maketrans("<>≤≥", "><≥≤")
+
+
+@dataclass(frozen=True)
+class Activities:
+    """What is measured in each row: a text, its relation, its unit."""
+
+    name: str
+    texts: pd.Series
+    relations: pd.Series
+    units: pd.Series
+    understood: list[str]
+
+
+def read_activities(frame: pd.DataFrame) -> Activities | None:
+    """The activities of a download of ChEMBL, or None of another table.
+
+    The pChEMBL value stands for the row where there is one; where there is none, as of bounds,
+    the standard value with its units.
+    """
+    names = {normal(column): column for column in reversed(frame.columns)}
+    if not {"standard_value", "standard_units"} <= names.keys():
+        return None
+
+    def texts(name: str) -> pd.Series:
+        if name not in names:
+            return pd.Series("", index=frame.index, dtype=object)
+        found = frame[names[name]].str.strip("' ").str.strip()
+        return found.mask(found.str.lower().isin(EMPTY), "")
+
+    logarithmic = texts("pchembl_value")
+    known = logarithmic != ""
+    relations = texts("standard_relation")
+    types = texts("standard_type").replace("", np.nan).dropna().value_counts()
+    said = "ChEMBL's table: " + ("Standard Value with its units" if not known.any() else "")
+    said += "pChEMBL Value" if known.any() else ""
+    if known.any() and not known.all():
+        said += ", or Standard Value with its units where there is none"
+    understood = [said]
+    if len(types) > 1:
+        several = " and ".join(f"{name} ({times:,})" for name, times in types.items())
+        understood.append(f"{several} taken together")
+    assays = texts("assay_chembl_id").replace("", np.nan).nunique()
+    if assays > 1:
+        understood.append(f"{assays:,} assays taken as one")
+    name = names.get("pchembl_value", names["standard_value"])
+    if not known.any() and len(types) == 1:
+        name = str(types.index[0])
+    return Activities(
+        name,
+        logarithmic.where(known, texts("standard_value")),
+        relations.where(~known, relations.map(lambda text: str(text).translate(FLIPPED))),
+        texts("standard_units").mask(known, NEGATIVE),
+        understood,
+    )

@@ -1,0 +1,200 @@
+"""What the columns of a table are: molecules, measurements, names of rows, or no matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from rdkit import Chem
+
+from molmeta.datasets.cells import Cells
+from molmeta.datasets.units import NEGATIVE, negative_name, unit_in_name
+from molmeta.errors import DataError
+from molmeta.featurizers import quiet_rdkit
+
+SMILES = "smiles"
+MOLECULES = (  # normalised names, the likeliest first
+    *(SMILES, "canonical_smiles", "isomeric_smiles", "standardized_smiles", "smi"),
+    *("pubchem_ext_datasource_smiles", "ligand_smiles", "compound_smiles", "molecule_smiles"),
+)
+RELATION_NAMES = {
+    *("relation", "standard_relation", "published_relation", "qualifier", "operator", "sign"),
+    *("relationship", "modifier", "prefix", "bound", "standard_qualifier"),
+}
+UNITS_NAMES = {
+    *("units", "unit", "standard_units", "standard_unit", "published_units", "value_units"),
+    *("value_unit", "activity_units", "activity_unit", "concentration_units", "uo_units"),
+}
+IDS = re.compile(
+    r"(unnamed(_\d+)?|index|ids?|[cs]id|no|nr|number|rows?|key|rank|entry|tid|pmid|doi|well|"
+    r"plate|batch|lot|molregno|cas(_.*)?|.*_(id|cid|sid|idx|index|no|nr|key|chembl_id)|id_.*|"
+    r".*monomerid|pubchem_(result_tag|sid|cid)|.*compound_?(no|nr|number)|cmpd(_.*)?|.*registry.*)?"
+)
+DESCRIPTORS = re.compile(
+    r"(mw|molwt|mol_?weight|full_mwt|(exact|monoisotopic)_?(mass|mw).*|mass|.*molecular_?weight.*|"
+    r"[acmxw]?log_?[pds]|cx_log.*|t?psa|.*polar_surface.*|hb[ad](_.*)?|.*_bond_(donor|acceptor).*|"
+    r".*(donors?|acceptors?)(_count)?|.*rot(atable)?_?b(onds?)?|num_.*|.*_rings?|.*_atoms?|qed.*|"
+    r"fsp3|.*violations?|np_likeness.*|.*ligand_efficiency.*|(.*_)?(sd|std|stdev|stddev|sem|err|"
+    r"error|cv|stderr)(_.*)?|n|count|n?_?replicates?|(.*_)?(year|date)|hill.*|slope|r_?2|"
+    r"r_squared|purity.*|price|cost|amount|ph|temp(erature)?(_.*)?|split|fold|confidence.*|max_phase|.*lipinski.*|"
+    r"pubchem_activity_(score|url|comment)|bei|lle|sei|le)"
+)
+LIKELY = re.compile(
+    r"(^|_)(activity|active|label|class|target|outcome|inhibition|potency|affinity|value|response|"
+    r"y|ic50|ec50|ki|kd)(_|$)"
+)
+LOOKED = 40  # cells that are looked at to tell SMILES
+SHOWN = 5
+
+
+def normal(name: str) -> str:
+    """A name in small letters, with one line for all between them."""
+    return re.sub(r"[^a-z0-9%#]+", "_", str(name).lower()).strip("_")
+
+
+def is_smiles(text: str) -> bool:
+    """Whether a text is a molecule of several atoms, maybe with a name behind it."""
+    first = (text.split() or [""])[0]
+    if len(first) < 2 or first.isdigit():
+        return False
+    with quiet_rdkit():
+        mol = Chem.MolFromSmiles(first, sanitize=False)
+    return mol is not None and mol.GetNumAtoms() > 1
+
+
+def find_molecules(frame: pd.DataFrame, path: object) -> str:
+    """The column of SMILES, by its name, or else by what stands in it.
+
+    Raises
+    ------
+    DataError
+        There is none.
+    """
+    names = {column: normal(column) for column in frame.columns}
+    ranked = [column for wanted in MOLECULES for column, name in names.items() if name == wanted]
+    ranked += [column for column, name in names.items() if SMILES in name and column not in ranked]
+    if ranked:
+        return ranked[0]
+    shares = {column: _share_of_smiles(frame[column]) for column in frame.columns}
+    best = max(shares, key=lambda column: shares[column], default="")
+    if not shares or shares[best] < 0.8:
+        listed = ", ".join(map(str, list(frame.columns)[:SHOWN]))
+        raise DataError(
+            f"{path} has no column 'smiles', nor another that holds SMILES (there is: {listed}); "
+            "name it with --smiles-columns, or smiles_column"
+        )
+    return best
+
+
+def _share_of_smiles(column: pd.Series) -> float:
+    cells = [cell for cell in column if cell.strip()][:LOOKED]
+    if not cells or np.mean([len(cell) for cell in cells]) < 3:
+        return 0.0
+    return float(np.mean([is_smiles(cell) for cell in cells]))
+
+
+def find_by_name(frame: pd.DataFrame, names: set[str], allowed: set[str]) -> str | None:
+    """The one column that is so named, and holds nothing else than what is allowed."""
+    for column in frame.columns:
+        if normal(column) in names:
+            found = set(frame[column].str.strip("' ").str.strip())
+            if found - {""} and found <= allowed:
+                return column
+    return None
+
+
+def choose_measurements(
+    frame: pd.DataFrame, cells: dict[str, Cells], path: object
+) -> tuple[list[str], list[str]]:
+    """Which columns are measurements, of those that are numbers or words for classes.
+
+    Names of rows are left out: an index, an id, consecutive numbers beside another column. So are
+    descriptors and errors of measurement by their names, and words for classes, where there is
+    another column.
+
+    Returns
+    -------
+    list of str, list of str
+        The columns, and what to say of those that are left out.
+
+    Raises
+    ------
+    DataError
+        None is of measurements.
+    """
+    usable = [name for name, one in cells.items() if one.present.any() and not one.wrong.any()]
+    ids = [name for name in usable if IDS.fullmatch(normal(name))]
+    left = [name for name in usable if name not in ids]
+    worded = [name for name in left if _is_words(cells[name])]
+    left = [name for name in left if name not in worded] or worded
+    descriptors = [name for name in left if DESCRIPTORS.fullmatch(normal(name))]
+    if len(descriptors) == len(left):
+        descriptors = []
+    left = [name for name in left if name not in descriptors]
+    counted = [name for name in left if _counts(cells[name])]
+    if len(counted) < len(left):
+        ids += counted
+        left = [name for name in left if name not in counted]
+    if not left:
+        raise DataError(_none(frame, cells, ids, path))
+    said = [f"{_listed(ids)} left out as index or id"] if ids else []
+    if descriptors:
+        said.append(f"{_listed(descriptors)} left out as no activity")
+    worded = [name for name in worded if name not in left]
+    if worded:
+        said.append(f"words in {_listed(worded)} left out beside numbers")
+    return left, said
+
+
+def likeliest(columns: Sequence[str], counts: dict[str, int]) -> str:
+    """The five columns that are most likely an assay, each with its number of measurements."""
+
+    def rank(name: str) -> tuple[int, int]:
+        unit, sort = unit_in_name(name), normal(name)
+        named = 2 if unit == NEGATIVE or negative_name(name) != name else int(unit is not None)
+        return (-max(named, int(bool(LIKELY.search(sort)))), -counts[name])
+
+    ranked = sorted(columns, key=rank)
+    more = f" and {len(ranked) - SHOWN:,} more" if len(ranked) > SHOWN else ""
+    return ", ".join(f"{name} ({counts[name]:,})" for name in ranked[:SHOWN]) + more
+
+
+def _is_words(cells: Cells) -> bool:
+    return any("read as" in said for said in cells.said)
+
+
+def _counts(cells: Cells) -> bool:
+    """Whether numbers count the rows, one after the other."""
+    values = cells.values
+    if len(values) < 8 or not cells.present.all() or cells.censor.any():
+        return False
+    return bool((np.diff(values) == 1).all())
+
+
+def _none(frame: pd.DataFrame, cells: dict[str, Cells], ids: list[str], path: object) -> str:
+    """Why no column is of measurements; a column of which few cells are wrong is told by them."""
+    empty = [name for name, one in cells.items() if one.missing and not one.wrong.any()]
+    if empty and not any(one.present.any() for one in cells.values()):
+        return f"{path}: the column '{empty[0]}' holds no measurement, only words for missing ones"
+    for name, one in cells.items():
+        if one.present.sum() >= one.wrong.sum() > 0:
+            row = int(np.flatnonzero(one.wrong)[0])
+            return (
+                f"{path}: row {row + 1}, column '{name}' holds {frame[name].iloc[row]!r}, which is "
+                f"no finite number, bound or word for a missing one ({int(one.wrong.sum())} such "
+                "cells); correct them or leave them empty"
+            )
+    others = ", ".join([*cells][:SHOWN]) or "(there are none)"
+    seen = f"; {_listed(ids)} looks like an index or id" if ids else ""
+    return (
+        f"{path}: none of the columns {others} holds numbers alone{seen}; name the measurements "
+        "with --target-columns, or target_columns"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    shown = (f"'{name}'" if not name.startswith("Unnamed:") else "a column" for name in names)
+    return ", ".join([*shown][:SHOWN]) + more
