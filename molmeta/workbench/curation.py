@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from molmeta.datasets import Table, table_from_rows
 from molmeta.featurizers import Policy, Standardiser
@@ -35,7 +36,8 @@ def check_data(
         No row can be used.
     """
     policy, checks = policy or Policy(), []
-    for name, part in measured.groupby("assay_id", sort=False):
+    groups = measured.groupby("assay_id", sort=False)
+    for name, part in tqdm(groups, "checking", unit=" assays", delay=2, disable=None):
         rows = part.assign(smiles=smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
         numbered = part.assign(row=np.arange(1, len(part) + 1))
         table = table_from_rows(rows["smiles"], numbered, policy, f"{source}, assay {name}")

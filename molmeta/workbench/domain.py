@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem, DataStructs
 from rdkit.DataStructs import ExplicitBitVect
+from tqdm import tqdm
 
 from molmeta.molecules import ecfp4_bits, read_mol, scaffold
 
@@ -57,7 +58,7 @@ class Domain:
     def assess(self, mols: Sequence[Chem.Mol]) -> pd.DataFrame:
         """Of each molecule: `nearest` (measured), `similarity` to it, `new_scaffold`, `inside`."""
         rows = []
-        for mol in mols:
+        for mol in tqdm(mols, "nearest measured", unit=" molecules", delay=2, disable=None):
             similar = np.array(DataStructs.BulkTanimotoSimilarity(ecfp4_bits(mol), self.bits))
             best = int(similar.argmax())
             rows.append((self.smiles[best], similar[best], scaffold(mol) not in self.scaffolds))
