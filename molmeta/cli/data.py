@@ -82,14 +82,15 @@ def _audit(args: argparse.Namespace) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    import pandas as pd
-
-    from molmeta.datasets import read_measurements
     from molmeta.files import check_output, write_atomic
-    from molmeta.workbench import check_data
 
     for path in filter(None, (args.output, args.rows_path)):
         check_output(path, [Path(args.data_path)], overwrite=args.overwrite)
+    import pandas as pd
+
+    from molmeta.datasets import read_measurements
+    from molmeta.workbench import check_data
+
     read = read_measurements(args.data_path, **options.columns(args))
     options.say_read(args.data_path, read)
     checks = check_data(

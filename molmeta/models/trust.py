@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from rdkit import Chem
 from scipy.special import expit
+from tqdm import tqdm
 
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.models.calibration import Conformal, ConformalInterval, VennAbers
@@ -88,7 +89,7 @@ def out_of_fold(base: BaseModel, assay: Assay) -> np.ndarray:
     """
     fold = fold_of_each(assay, FOLDS)
     outputs = np.empty((len(assay), assay.target.width))
-    for k in range(fold.max() + 1):
+    for k in tqdm(range(fold.max() + 1), "calibrating", unit=" folds", delay=2, disable=None):
         adapted = base.adapt(assay.take(np.flatnonzero(fold != k)))
         out = np.flatnonzero(fold == k)
         outputs[out] = adapted.outputs(assay.molecules[out])

@@ -68,8 +68,8 @@ def rank(model: Model, header: list[str], rows: list[LibraryRow]) -> pd.DataFram
 
     A column of the library that is called as one of ours has `library_` before its name.
     """
-    told = model.assess([row.smiles for row in rows])
-    for column in ("status", "reason"):
+    told = model.assess(["" if row.mol is None else row.smiles for row in rows])
+    for column in ("smiles", "status", "reason"):
         told[column] = [getattr(row, column) for row in rows]
     by = "value" if "value" in told else "probability"
     names = [f"library_{name}" if name in {*told, "rank"} else name for name in header]
@@ -82,10 +82,10 @@ def rank(model: Model, header: list[str], rows: list[LibraryRow]) -> pd.DataFram
 
 def structures(ranked: pd.DataFrame) -> list[str | None]:
     """A picture of each row's molecule, as an address that holds it; None where there is none."""
-    good = ranked["status"].eq("ok") | ranked["rank"].notna()
+    good = ranked["rank"].notna()
     return [
-        _picture(smiles) if shown else None
-        for smiles, shown in zip(ranked["smiles"], good, strict=True)
+        _picture(smiles) if known else None
+        for smiles, known in zip(ranked["smiles"], good, strict=True)
     ]
 
 

@@ -11,8 +11,8 @@ import streamlit as st
 from molmeta.datasets import read_measurements, read_table
 from molmeta.errors import MolmetaError, one_line
 from molmeta.tasks import Assay, Classification
-from molmeta.workbench import check_data
 from molmeta.workbench.app import Model, fit, rank, structures
+from molmeta.workbench.curation import check_data
 from molmeta.workbench.verbs import read_library
 
 SHOWN = 100  # rows with a picture; all are in the download
@@ -42,15 +42,18 @@ def page() -> None:
             if library is None:
                 st.info("Drop molecules to rank as well.")
                 return
+            asked = (measured.file_id, library.file_id, assay.name, threshold, library_column)
             if st.button("Fit and rank", type="primary"):
                 library_path = _kept(folder, "library", library)
-                st.session_state["ranked"] = _rank(assay, threshold, library_path, library_column)
+                found = _rank(assay, threshold, library_path, library_column)
+                st.session_state["ranked"] = asked, found
         except MolmetaError as error:
             said = one_line(error).replace(f"{folder}/measured/", "")
             st.error(said.replace(f"{folder}/library/", ""))
             return
-    if "ranked" in st.session_state:
-        _show(*st.session_state["ranked"])
+    known, found = st.session_state.get("ranked", (None, ()))
+    if known == asked:  # what was ranked of other files or settings is not shown
+        _show(*found)
 
 
 def _kept(folder: str, what: str, uploaded: Any) -> Path:
@@ -110,7 +113,7 @@ def _show(ranked: Any, shown: Any, confidence: float) -> None:
         f"{outside} are outside the domain: nothing like them was measured. `low` to `high` holds "
         f"the truth with a confidence of {confidence:.0%}."
     )
-    numbers = [name for name in ("value", "probability", "low", "high", "similarity", "score")]
+    numbers = ("value", "probability", "low", "high", "similarity", "score")
     columns = {name: st.column_config.NumberColumn(format="%.2f") for name in numbers}
     first = ["rank", "structure", "value", "probability", "low", "high", "inside", "similarity"]
     order = [name for name in first if name in shown] + [n for n in shown if n not in first]
@@ -126,4 +129,5 @@ def _show(ranked: Any, shown: Any, confidence: float) -> None:
     st.download_button("Download all rows", text, "ranked.csv", "text/csv", type="primary")
 
 
-page()
+if __name__ == "__main__":
+    page()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from molmeta.datasets import Measurements, Table, table_from_rows
 from molmeta.featurizers import Policy, Standardiser
@@ -34,8 +35,14 @@ def check_data(
         No row can be used.
     """
     policy, checks = policy or Policy(), []
+<<<<<<< HEAD
     for name, part in read.rows.groupby("assay_id", sort=False):
         rows = part.assign(smiles=read.smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
+=======
+    groups = measured.groupby("assay_id", sort=False)
+    for name, part in tqdm(groups, "checking", unit=" assays", delay=2, disable=None):
+        rows = part.assign(smiles=smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
+>>>>>>> h20e
         numbered = part.assign(row=np.arange(1, len(part) + 1))
         table = table_from_rows(rows["smiles"], numbered, policy, f"{source}, assay {name}")
         checks.append(_check(str(name), rows, table, threshold))

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from rdkit import Chem, DataStructs
 from rdkit.Chem.Draw import rdMolDraw2D
+from tqdm import tqdm
 
 from molmeta import metrics
 from molmeta.errors import OneClassSupport, TooFewMeasurements
@@ -38,7 +39,7 @@ def influences(base: BaseModel, assay: Assay, molecules: Molecules) -> np.ndarra
     """
     whole = raw_score(base.adapt(assay), molecules)
     out = np.full((len(molecules), len(assay)), np.nan)
-    for i in range(len(assay)):
+    for i in tqdm(range(len(assay)), "explaining", unit=" fits", delay=2, disable=None):
         rest = assay.take(np.delete(np.arange(len(assay)), i))
         try:
             out[:, i] = whole - raw_score(base.adapt(rest), molecules)
@@ -110,7 +111,7 @@ def similar_assays(base: BaseModel, assay: Assay, known: Assays) -> pd.DataFrame
     own = set(assay.molecules.smiles)
     bits = [ecfp4_bits(read_mol(text)) for text in assay.molecules.smiles]
     rows = []
-    for name, one in known.items():
+    for name, one in tqdm(known.items(), "known assays", unit="", delay=2, disable=None):
         shared = len(own & set(one.molecules.smiles))
         other = _part(one, own)
         if other is None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from rdkit import Chem
+from tqdm import tqdm
 
 from molmeta.datasets import Measurements, Table, read_measurements, table_from_measurements
 from molmeta.device import resolve
@@ -191,7 +192,7 @@ def read_library(
     """
     library, out = open_library(path, smiles_column), []
     read_row = MoleculeReader(policy, library.kind)
-    for row in library.rows():
+    for row in tqdm(library.rows(), "reading the library", unit=" rows", delay=2, disable=None):
         cells, found = [utf8(cell) for cell in row.cells], read_row(Ask.of(row))
         if isinstance(found, Standardised):
             out.append(LibraryRow(cells, utf8(row.text), found.status, found.reason, None))

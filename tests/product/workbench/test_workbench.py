@@ -69,6 +69,16 @@ def library(embedded: Assays) -> tuple[list[Chem.Mol], np.ndarray]:
 
 
 class TestCompare:
+    def test_processes_change_nothing_and_the_time_is_told_first(self, binary, fast_models):
+        said: list[str] = []
+        models = {name: fast_models[name] for name in ("nearest_neighbours", "random_forest")}
+        alone = compare(binary, models, repeats=1)
+        together = compare(binary, models, repeats=1, workers=2, say=said.append)
+        pd.testing.assert_frame_equal(alone.scores, together.scores)
+        pd.testing.assert_frame_equal(alone.curve, together.curve)
+        (told,) = said
+        assert re.fullmatch(r"comparing 2 models by \d+ fits: about \d+ (seconds|minutes)", told)
+
     def test_folds_are_those_that_are_promised(self, compared, binary):
         scores = compared.scores
         assert set(scores["learner"]) == set(FAST)
