@@ -8,6 +8,8 @@ from pathlib import Path
 
 from molmeta.cli import options
 
+SHOWN = 4  # assays that are printed one by one; more are summed up
+
 
 def arguments(verb: argparse.ArgumentParser) -> None:
     """Arguments of `molmeta data`."""
@@ -35,6 +37,7 @@ def arguments(verb: argparse.ArgumentParser) -> None:
     one.add_argument("data_path", metavar="DATA", help="the measurements (CSV)")
     options.table(one)
     options.threshold_flag(one)
+    options.model_flag(one)
     one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
     one.add_argument(
         "--rows-path", type=Path, metavar="CSV", help="write the rows that it is about"
@@ -82,7 +85,8 @@ def _check(args: argparse.Namespace) -> None:
 
     from molmeta.datasets import read_measurements
     from molmeta.files import check_output, write_atomic
-    from molmeta.workbench import check_data
+    from molmeta.models import from_pretrained
+    from molmeta.workbench import check_data, summary_of
 
     for path in filter(None, (args.output, args.rows_path)):
         check_output(path, [Path(args.data_path)], overwrite=args.overwrite)
@@ -91,11 +95,13 @@ def _check(args: argparse.Namespace) -> None:
     checks = check_data(
         read,
         threshold=options.threshold(args.threshold),
+        policy=from_pretrained(args.model_path).experiment.model.policy,
         source=args.data_path,
     )
     report = "\n".join(check.markdown() for check in checks)
     if args.output:
         write_atomic(args.output, report.encode())
+    report = report if len(checks) <= SHOWN else summary_of(checks)
     if args.rows_path:
         rows = pd.concat([check.rows() for check in checks], ignore_index=True)
         write_atomic(args.rows_path, rows.to_csv(index=False, lineterminator="\n").encode())

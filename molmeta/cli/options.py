@@ -83,17 +83,22 @@ def one_assay(verb: argparse.ArgumentParser) -> None:
     """A table of one assay, the model, and what is learned."""
     verb.add_argument("data_path", metavar="DATA", help="the measurements (CSV)")
     table(verb)
+    model_flag(verb)
+    how = verb.add_mutually_exclusive_group()
+    threshold_flag(how)
+    how.add_argument(
+        "--regression", action="store_true", help="learn the values themselves, without a threshold"
+    )
+
+
+def model_flag(verb: argparse.ArgumentParser) -> None:
+    """The model, which says by its policy what a molecule is."""
     verb.add_argument(
         "--model-path",
         default="default",
         metavar="MODEL",
         help="a model that is shipped (`molmeta models` lists them), a folder of `molmeta train`, "
         "or a baseline",
-    )
-    how = verb.add_mutually_exclusive_group()
-    threshold_flag(how)
-    how.add_argument(
-        "--regression", action="store_true", help="learn the values themselves, without a threshold"
     )
 
 

@@ -9,6 +9,7 @@ from .estimators import FewShotRegressor as FewShotRegressor
 from .explanations import atom_contributions as atom_contributions
 from .explanations import draw_molecule as draw_molecule
 from .explanations import influences as influences
+from .findings import summary_of as summary_of
 from .suggestion import STRATEGIES as STRATEGIES
 from .suggestion import suggest as suggest
 from .trust import Trusted as Trusted
