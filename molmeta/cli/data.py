@@ -9,6 +9,8 @@ from pathlib import Path
 from molmeta.cli import options
 from molmeta.cli.parsing import Parser
 
+SHOWN = 4  # assays that are printed one by one; more are summed up
+
 
 def arguments(verb: Parser) -> None:
     """Arguments of `molmeta data`."""
@@ -35,7 +37,8 @@ def arguments(verb: Parser) -> None:
     one = actions.add_parser("check", help=summary, description=summary)
     options.measurements(one)
     options.table(one)
-    options.threshold_or_regression(one)
+    options.threshold_flag(one)
+    options.model_flag(one)
     one.add_argument("--output", type=Path, metavar="MD", help="write the report there as well")
     one.add_argument(
         "--rows-path", type=Path, metavar="CSV", help="write the rows that it is about"
@@ -89,18 +92,21 @@ def _check(args: argparse.Namespace) -> None:
     import pandas as pd
 
     from molmeta.datasets import read_measurements
-    from molmeta.workbench import check_data
+    from molmeta.models import from_pretrained
+    from molmeta.workbench import check_data, summary_of
 
     read = read_measurements(args.data_path, **options.columns(args))
     options.say_read(args.data_path, read)
     checks = check_data(
         read,
         threshold=options.threshold(args.threshold),
+        policy=from_pretrained(args.model_path).experiment.model.policy,
         source=args.data_path,
     )
     report = "\n".join(check.markdown() for check in checks)
     if args.output:
         write_atomic(args.output, report.encode())
+    report = report if len(checks) <= SHOWN else summary_of(checks)
     if args.rows_path:
         rows = pd.concat([check.rows() for check in checks], ignore_index=True)
         write_atomic(args.rows_path, rows.to_csv(index=False, lineterminator="\n").encode())

@@ -91,22 +91,22 @@ def one_assay(verb: Parser) -> None:
     """A table of one assay, the model, and what is learned."""
     measurements(verb)
     table(verb)
+    model_flag(verb)
+    how = verb.add_mutually_exclusive_group()
+    threshold_flag(how)
+    how.add_argument(
+        "--regression", action="store_true", help="learn the values themselves, without a threshold"
+    )
+
+
+def model_flag(verb: argparse.ArgumentParser) -> None:
+    """The model, which says by its policy what a molecule is."""
     verb.add_argument(
         "--model-path",
         default="default",
         metavar="MODEL",
         help="a model that is shipped (`molmeta models` lists them), a folder of `molmeta train`, "
         "or a baseline, such as random_forest",
-    )
-    threshold_or_regression(verb)
-
-
-def threshold_or_regression(verb: argparse.ArgumentParser) -> None:
-    """What is learned: classes, or values."""
-    how = verb.add_mutually_exclusive_group()
-    threshold_flag(how)
-    how.add_argument(
-        "--regression", action="store_true", help="learn the values themselves, without a threshold"
     )
 
 

@@ -122,10 +122,12 @@ def read_cells(
 
 def _simple(texts: pd.Series, *, classes: bool) -> Cells | None:
     """A column of plain numbers and empty cells, as most are; None of another."""
-    empty = (texts == "").to_numpy()
-    values = pd.to_numeric(texts.where(~empty, "nan"), errors="coerce").to_numpy(np.float64)
-    if not (np.isfinite(values) | empty).all() or (classes and set(values[~empty]) == {-1.0, 1.0}):
+    empty = (texts == "").to_numpy(bool)
+    known = pd.to_numeric(texts[~empty], errors="coerce").to_numpy(np.float64)
+    if not np.isfinite(known).all() or (classes and set(known) == {-1.0, 1.0}):
         return None
+    values = np.full(len(texts), np.nan)
+    values[~empty] = known
     none: list[str | None] = [None] * len(texts)
     zeros = np.zeros(len(texts), dtype=np.int64)
     return Cells(values, zeros, none, zeros.astype(bool), Counter())

@@ -62,7 +62,7 @@ def in_one_unit(name: str, cells: Cells, units: np.ndarray, where: str) -> Colum
         A value cannot be of its unit, or some values have a unit and others none.
     """
     present = cells.present
-    turned = np.array([_is_turned(unit) for unit in units], dtype=bool) & present
+    turned = np.isin(units.astype(str), [*filter(_is_turned, set(units[present]))]) & present
     if not turned.any():
         return _as_it_is(name, cells, units[present])
     bare = present & (units == "")

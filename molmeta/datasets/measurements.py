@@ -311,6 +311,8 @@ class _Reader:
             known = {text: read_unit(text) or text for text in beside.unique() if text}
             found = beside.map(known).fillna("").to_numpy(object)
             out = np.where(found != "", found, out)
+        if not any(cells.units):
+            return out
         own = np.array([unit or "" for unit in cells.units], dtype=object)
         return np.where(own != "", own, out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 from molmeta.datasets.measurements import Measurements, read_measurements
 from molmeta.datasets.standardised import standardised
 from molmeta.errors import DataError
-from molmeta.featurizers import Policy
+from molmeta.featurizers import Policy, Standardised
 from molmeta.molecules import Molecules
 from molmeta.tasks import Assay, Assays, Classification, Regression
 
@@ -153,7 +153,13 @@ def table_from_measurements(read: Measurements, policy: Policy, source: str) -> 
 
 
 def table_from_rows(
-    smiles: pd.Series, measured: pd.DataFrame, policy: Policy, source: str, *, merge: bool = True
+    smiles: pd.Series,
+    measured: pd.DataFrame,
+    policy: Policy,
+    source: str,
+    *,
+    merge: bool = True,
+    known: Mapping[str, Standardised] | None = None,
 ) -> Table:
     """Standardise, merge duplicates (or keep them all), and report.
 
@@ -166,10 +172,15 @@ def table_from_rows(
         (−1, 0, 1).
     source : str
         What an error message calls the source.
+    known : mapping, optional
+        The texts, standardised by the policy already.
     """
-    standardised, rejected = _standardise(smiles, policy)
+    texts = [str(text) for text in smiles]
+    results = standardised(texts, policy) if known is None else known
+    found = pd.Series([results[text].smiles for text in texts], index=smiles.index)
+    rejected = _rejected(texts, results)
     measured = measured if "censor" in measured else measured.assign(censor=0)
-    measured = measured.assign(smiles=standardised.iloc[measured["row"].to_numpy() - 1].to_numpy())
+    measured = measured.assign(smiles=found.iloc[measured["row"].to_numpy() - 1].to_numpy())
     measured = measured[measured["smiles"] != ""]
     if measured.empty:
         raise DataError(f"{source}: no row has both a readable SMILES and a measurement")
@@ -187,17 +198,13 @@ def table_from_rows(
     return Table(assays_from_rows(kept, measured["smiles"]), report, policy)
 
 
-def _standardise(smiles: pd.Series, policy: Policy) -> tuple[pd.Series, pd.DataFrame]:
-    texts = [str(text) for text in smiles]
-    results = standardised(texts, policy)
+def _rejected(texts: list[str], results: Mapping[str, Standardised]) -> pd.DataFrame:
     rejected = [
         {"row": row, "smiles": text, "status": results[text].status, "reason": results[text].reason}
         for row, text in enumerate(texts, start=1)
         if results[text].status != "ok"
     ]
-    columns = ["row", "smiles", "status", "reason"]
-    found = pd.Series([results[text].smiles for text in texts], index=smiles.index)
-    return found, pd.DataFrame(rejected, columns=columns)
+    return pd.DataFrame(rejected, columns=["row", "smiles", "status", "reason"])
 
 
 def _merge(measured: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

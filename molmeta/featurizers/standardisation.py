@@ -15,6 +15,7 @@ from molmeta.errors import ConfigError
 
 CHARGED = re.compile(r"\[[^\]]*[+-]")
 MAPPED = re.compile(r":\d+\]")
+EXTENSION = re.compile(r"^\|.*\|")  # of CXSMILES
 FRAGMENTS = 100  # of which the largest is looked for, in a time that grows as their square
 
 Status = Literal[
@@ -48,6 +49,8 @@ class Policy:
         as a metal, gets the status "element". Empty: any.
     radicals : {"keep", "refuse"}
         Whether a molecule with an unpaired electron gets the status "radical".
+    tautomers : {"keep", "merge"}
+        Keep a molecule as it is drawn, or take RDKit's canonical tautomer for all of them.
     """
 
     fragments: Literal["largest", "keep", "refuse"] = "largest"
@@ -55,12 +58,14 @@ class Policy:
     max_atoms: int = 1000
     elements: tuple[str, ...] = ()
     radicals: Literal["keep", "refuse"] = "keep"
+    tautomers: Literal["keep", "merge"] = "keep"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "elements", tuple(self.elements))
         for name, choices in (
             ("fragments", ("largest", "keep", "refuse")),
             ("radicals", ("keep", "refuse")),
+            ("tautomers", ("keep", "merge")),
         ):
             found = getattr(self, name)
             if found not in choices:
@@ -99,6 +104,8 @@ class Standardiser:
         self.policy = policy or Policy()
         self._largest = rdMolStandardize.LargestFragmentChooser(preferOrganic=True)
         self._uncharge = rdMolStandardize.Uncharger()
+        merges = self.policy.tautomers == "merge"
+        self._tautomers = rdMolStandardize.TautomerEnumerator() if merges else None
         self._elements = frozenset(self.policy.elements)
         self._others = _other_elements(self.policy.elements)
         most = {"refuse": 1, "largest": FRAGMENTS, "keep": self.policy.max_atoms}
@@ -116,7 +123,7 @@ class Standardiser:
 
         As its canonical SMILES would be read, without writing that where nothing is to change.
         """
-        smiles = text.strip()
+        smiles = _without_name(text.strip())
         wrong = self._wrong(smiles)
         if wrong:
             return wrong
@@ -137,6 +144,9 @@ class Standardiser:
             except (RuntimeError, ValueError) as error:
                 said = " ".join(str(error).split())
                 return Standardised("", "invalid", f"it cannot be standardised: {said}")
+        if self._tautomers is not None:
+            with quiet_rdkit():
+                mol = self._tautomers.Canonicalize(mol)
         if mol.GetNumHeavyAtoms() == 0:
             return Standardised("", "no atoms", "no heavy atom is left to describe")
         if mol.GetNumAtoms() > self.policy.max_atoms:
@@ -149,7 +159,7 @@ class Standardiser:
         if not smiles:
             return Standardised("", "empty", "the SMILES is empty")
         if len(smiles.split()) > 1:
-            return Standardised("", "trailing text", "the SMILES has text after a blank")
+            return Standardised("", "trailing text", "the SMILES has another behind a blank")
         if len(smiles) > 20 * self.policy.max_atoms:
             return self._too_large(f"{len(smiles)} characters")
         if not (smiles.isascii() and smiles.isprintable()):
@@ -192,6 +202,18 @@ class Standardiser:
     def _too_large(self, found: str) -> Standardised:
         allowed = self.policy.max_atoms
         return Standardised("", "too large", f"{found}; the policy allows {allowed} atoms")
+
+
+def _without_name(text: str) -> str:
+    """A SMILES without the extension of CXSMILES, or the name, behind it.
+
+    Text of which the first word may be a SMILES itself stays: no molecule is lost unseen.
+    """
+    smiles, *rest = text.split(maxsplit=1)[:2] or [""]
+    if not rest:
+        return text
+    named = EXTENSION.sub("", rest[0]).split(maxsplit=1)
+    return text if named and _parse(named[0]) is not None else smiles
 
 
 _loud = True  # whether RDKit's log is on

@@ -57,8 +57,8 @@ class Domain:
 
     def assess(self, mols: Sequence[Chem.Mol]) -> pd.DataFrame:
         """Of each molecule: `nearest` (measured), `similarity` to it, `new_scaffold`, `inside`."""
-<<<<<<< HEAD:molmeta/models/domain.py
-        place, similarity = self.nearest([ecfp4_bits(mol) for mol in mols])
+        shown = tqdm(mols, "nearest measured", unit=" molecules", delay=2, disable=None)
+        place, similarity = self.nearest([ecfp4_bits(mol) for mol in shown])
         return pd.DataFrame(
             {
                 "nearest": pd.Series([self.smiles[i] for i in place], dtype=object),
@@ -82,12 +82,3 @@ class Domain:
     def inside(self, similarity: np.ndarray) -> np.ndarray:
         """Whether molecules of these similarities to their nearest are inside: `[n]` bool."""
         return similarity >= self.least
-=======
-        rows = []
-        for mol in tqdm(mols, "nearest measured", unit=" molecules", delay=2, disable=None):
-            similar = np.array(DataStructs.BulkTanimotoSimilarity(ecfp4_bits(mol), self.bits))
-            best = int(similar.argmax())
-            rows.append((self.smiles[best], similar[best], scaffold(mol) not in self.scaffolds))
-        found = pd.DataFrame(rows, columns=["nearest", "similarity", "new_scaffold"])
-        return found.assign(inside=found["similarity"].astype(float) >= self.least)
->>>>>>> h20e:molmeta/workbench/domain.py

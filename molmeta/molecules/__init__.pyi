@@ -20,9 +20,11 @@ from .identity import KEYS as KEYS
 from .identity import connectivity as connectivity
 from .identity import ecfp4_bits as ecfp4_bits
 from .identity import molecule_numbers as molecule_numbers
+from .identity import parent as parent
 from .identity import read_mol as read_mol
 from .identity import scaffold as scaffold
 from .identity import scaffolds as scaffolds
+from .identity import tautomer as tautomer
 from .molecules import Molecules as Molecules
 from .prepared import BLOCKS as BLOCKS
 from .prepared import Prepared as Prepared

@@ -8,6 +8,7 @@ from .estimators import FewShotRegressor as FewShotRegressor
 from .explanations import atom_contributions as atom_contributions
 from .explanations import draw_molecule as draw_molecule
 from .explanations import influences as influences
+from .findings import summary_of as summary_of
 from .report import Wishes as Wishes
 from .suggestion import STRATEGIES as STRATEGIES
 from .suggestion import suggest as suggest

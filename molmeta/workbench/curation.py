@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from molmeta.datasets import Measurements, Table, table_from_rows
-from molmeta.featurizers import Policy, Standardiser
-from molmeta.molecules import read_mol
+from molmeta.datasets import Measurements, Table, standardised, table_from_rows
+from molmeta.featurizers import Policy, Standardised, quiet_rdkit
 from molmeta.tasks import Assay, Classification
 from molmeta.workbench.findings import DataCheck, Finding
-from molmeta.workbench.molecule_checks import cliffs, salts, scaffolds, stereo, unreadable, unusual
-from molmeta.workbench.value_checks import balance, bounds, ceiling, duplicates, piles, units
+from molmeta.workbench.molecule_checks import (
+    Look,
+    cliffs,
+    salts,
+    scaffolds,
+    stereo,
+    tautomers,
+    unreadable,
+    unusual,
+)
+from molmeta.workbench.value_checks import (
+    balance,
+    bounds,
+    ceiling,
+    duplicates,
+    piles,
+    spread,
+    units,
+)
 
 
 def check_data(
@@ -34,35 +52,40 @@ def check_data(
     DataError
         No row can be used.
     """
-    policy, checks = policy or Policy(), []
-<<<<<<< HEAD
-    for name, part in read.rows.groupby("assay_id", sort=False):
+    policy, checks, look = policy or Policy(), [], Look()
+    known = standardised([str(text) for text in read.smiles], policy)
+    assays = read.rows.groupby("assay_id", sort=False)
+    for name, part in tqdm(assays, "checking assays", delay=2, disable=None):
         rows = part.assign(smiles=read.smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
-=======
-    groups = measured.groupby("assay_id", sort=False)
-    for name, part in tqdm(groups, "checking", unit=" assays", delay=2, disable=None):
-        rows = part.assign(smiles=smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
->>>>>>> h20e
         numbered = part.assign(row=np.arange(1, len(part) + 1))
-        table = table_from_rows(rows["smiles"], numbered, policy, f"{source}, assay {name}")
-        checks.append(_check(str(name), rows, table, threshold))
+        where = f"{source}, assay {name}"
+        table = table_from_rows(rows["smiles"], numbered, policy, where, known=known)
+        with quiet_rdkit():
+            checks.append(_check(str(name), rows, table, threshold, known, look))
     return checks
 
 
-def _check(name: str, rows: pd.DataFrame, table: Table, threshold: float | str) -> DataCheck:
+def _check(
+    name: str,
+    rows: pd.DataFrame,
+    table: Table,
+    threshold: float | str,
+    known: Mapping[str, Standardised],
+    look: Look,
+) -> DataCheck:
     rejected = table.report.rejected
     rejected = rejected.assign(row=rows["row"].to_numpy()[rejected["row"].to_numpy(int) - 1])
     assay = table.assays[name] if name in table.assays else None  # all its labels may be ties
     findings = [_size(rows, assay), unreadable(rejected)]
     if assay is None:
         return DataCheck(name, findings)
-    mols = [read_mol(text) for text in assay.molecules.smiles]
-    replicates = _replicates(rows, table)
-    findings += [salts(rows), stereo(assay, mols), unusual(assay, mols)]
+    seen = [look(text) for text in tqdm(assay.molecules.smiles, "molecules", delay=2, disable=None)]
+    replicates = _replicates(rows, known)
+    findings += [salts(rows), stereo(assay, seen), tautomers(assay, seen), unusual(assay, seen)]
     findings += [duplicates(replicates, table), bounds(assay)]
     if not isinstance(assay.target, Classification):
-        findings += [units(rows["value"]), piles(assay)]
-    findings += [balance(assay, threshold), scaffolds(assay, mols), cliffs(assay, mols)]
+        findings += [spread(assay), units(rows["value"]), piles(assay)]
+    findings += [balance(assay, threshold), scaffolds(seen), cliffs(assay, seen)]
     findings.append(ceiling(assay, replicates, threshold))
     return DataCheck(name, findings)
 
@@ -77,10 +100,9 @@ def _size(measured: pd.DataFrame, assay: Assay | None) -> Finding:
     return Finding("size", "good", text)
 
 
-def _replicates(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
+def _replicates(rows: pd.DataFrame, standard: Mapping[str, Standardised]) -> pd.DataFrame:
     """Exact measurements of molecules that have several: `row`, `smiles`, `value`."""
-    one = Standardiser(table.policy)
     known = rows[rows["censor"] == 0]
-    known = known.assign(smiles=[one(text).smiles for text in known["smiles"]])
+    known = known.assign(smiles=[standard[str(text)].smiles for text in known["smiles"]])
     found = known[(known["smiles"] != "") & known["smiles"].duplicated(keep=False)]
     return found[["row", "smiles", "value"]].sort_values("smiles", kind="stable")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from rdkit import Chem, DataStructs
+from rdkit.DataStructs import ExplicitBitVect
 
-from molmeta.molecules import connectivity, ecfp4_bits, scaffold
+from molmeta.molecules import ecfp4_bits, parent, read_mol, scaffold, tautomer
+from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification
 from molmeta.workbench.findings import Finding
 from molmeta.workbench.inputs import shortened
 
 CLIFF = 0.9  # similarity of two molecules that should be alike
+LARGE = 4000  # molecules of which all pairs are looked at
 STEP = 1.0  # tenfold in potency: what they should not differ by
 LONG = 60  # characters of a SMILES in a sentence
 ORGANIC = {"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I", "Se"}
@@ -46,24 +50,77 @@ def salts(rows: pd.DataFrame) -> Finding:
     )
 
 
-def stereo(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
-    """Stereo centres that are not set, and stereoisomers, which fingerprints do not tell apart."""
-    unset = [_unset_centres(mol) for mol in mols]
-    keys = pd.Series([connectivity(mol) for mol in mols])
+class Seen(NamedTuple):
+    """What is asked of a molecule, whatever assay it was measured in."""
+
+    smiles: str
+    unset: int
+    flat: str
+    tautomer: str
+    scaffold: str
+    odd: str
+    bits: ExplicitBitVect
+
+
+class Look:
+    """Looks at molecules by their standardised SMILES; at each once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Seen] = {}
+
+    def __call__(self, smiles: str) -> Seen:
+        """What there is to see."""
+        if smiles not in self._seen:
+            mol = read_mol(smiles)
+            self._seen[smiles] = Seen(
+                *(smiles, _unset_centres(mol), parent(mol), tautomer(mol), scaffold(mol)),
+                *(unusual_reason(mol), ecfp4_bits(mol)),
+            )
+        return self._seen[smiles]
+
+
+def _groups(assay: Assay, keys: Sequence[str]) -> tuple[pd.DataFrame, int, int]:
+    """Molecules that share a key with another; how many sets, and how many sets that differ."""
     rows = pd.DataFrame({"smiles": assay.molecules.smiles, "value": assay.values, "key": keys})
     twins = rows[rows["key"].duplicated(keep=False)].sort_values("key", kind="stable")
-    open_ = sum(n > 0 for n in unset)
+    groups = twins.groupby("key")["value"]
+    differ = int((groups.max() - groups.min() >= STEP).sum()) if len(twins) else 0
+    return twins.drop(columns="key"), groups.ngroups, differ
+
+
+def stereo(assay: Assay, seen: Sequence[Seen]) -> Finding:
+    """Stereo centres that are not set, and stereoisomers, which fingerprints do not tell apart."""
+    open_ = sum(one.unset > 0 for one in seen)
     text = f"{open_} molecules have stereo centres that are not set"
+    twins, sets, differ = _groups(assay, [one.flat for one in seen])
     if not len(twins):
         return Finding("stereo", "note" if open_ else "good", text + "; no stereoisomers")
-    groups = twins.groupby("key")["value"]
-    differ = int((groups.max() - groups.min() >= STEP).sum())
     return Finding(
         "stereo",
         "warning" if differ else "note",
-        f"{text}; {differ} of {groups.ngroups} sets of stereoisomers differ by {STEP:g} or "
+        f"{text}; {differ} of {sets} sets of stereoisomers differ by {STEP:g} or "
         "more: fingerprints here do not see chirality, so such pairs look the same to the model",
-        twins.drop(columns="key"),
+        twins,
+    )
+
+
+def tautomers(assay: Assay, seen: Sequence[Seen]) -> Finding:
+    """Molecules that are drawn as different tautomers of one, and so stand apart."""
+    flats = pd.Series([one.flat for one in seen])
+    counts = flats.groupby([one.tautomer for one in seen]).transform("nunique")
+    keys = [
+        one.tautomer if many else one.smiles for one, many in zip(seen, counts > 1, strict=True)
+    ]
+    twins, sets, differ = _groups(assay, keys)
+    if not len(twins):
+        return Finding("tautomers", "good", "no molecule stands as two tautomers")
+    return Finding(
+        "tautomers",
+        "warning" if differ else "note",
+        f"{sets} molecules stand as several tautomers, {differ} of which differ by {STEP:g} or "
+        "more; draw each as one, or merge them: Policy(tautomers='merge'), as of a model that is "
+        "trained with it",
+        twins,
     )
 
 
@@ -72,10 +129,9 @@ def _unset_centres(mol: Chem.Mol) -> int:
     return sum(label == "?" for _, label in found)
 
 
-def unusual(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
+def unusual(assay: Assay, seen: Sequence[Seen]) -> Finding:
     """Molecules that are not small and organic."""
-    reasons = [_unusual_reason(mol) for mol in mols]
-    rows = pd.DataFrame({"smiles": assay.molecules.smiles, "reason": reasons})
+    rows = pd.DataFrame({"smiles": assay.molecules.smiles, "reason": [one.odd for one in seen]})
     rows = rows[rows["reason"] != ""]
     if not len(rows):
         return Finding("chemistry", "good", "small organic molecules throughout")
@@ -88,7 +144,8 @@ def unusual(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
     )
 
 
-def _unusual_reason(mol: Chem.Mol) -> str:
+def unusual_reason(mol: Chem.Mol) -> str:
+    """Why a molecule is unlike those that models were trained on; "" where it is not."""
     others = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - ORGANIC)
     if others:
         return f"it has {', '.join(others)}"
@@ -97,10 +154,10 @@ def _unusual_reason(mol: Chem.Mol) -> str:
     return "" if any(a.GetSymbol() == "C" for a in mol.GetAtoms()) else "no carbon"
 
 
-def scaffolds(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
+def scaffolds(seen: Sequence[Seen]) -> Finding:
     """Whether one scaffold has most of the molecules."""
-    counts = pd.Series([scaffold(mol) for mol in mols]).value_counts()
-    share = counts.iloc[0] / len(assay)
+    counts = pd.Series([one.scaffold for one in seen]).value_counts()
+    share = counts.iloc[0] / len(seen)
     text = f"{len(counts)} scaffolds; the most common has {100 * share:.0f} % of the molecules"
     if share > 0.5 and len(counts) > 1:
         return Finding(
@@ -112,11 +169,16 @@ def scaffolds(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
     return Finding("scaffolds", "good", text)
 
 
-def cliffs(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
-    """Pairs of alike molecules that are far apart in activity."""
-    pairs = pd.DataFrame(_cliff_pairs(assay, [ecfp4_bits(mol) for mol in mols]))
+def cliffs(assay: Assay, seen: Sequence[Seen]) -> Finding:
+    """Pairs of alike molecules that are far apart in activity; of a large assay, of a part."""
+    among = ""
+    if len(assay) > LARGE:
+        part = np.sort(generator("cliffs", len(assay)).permutation(len(assay))[:LARGE])
+        assay, seen = assay.take(part), [seen[int(i)] for i in part]
+        among = f"; looked for among {LARGE:,}"
+    pairs = pd.DataFrame(_cliff_pairs(assay, [one.bits for one in seen]))
     if not len(pairs):
-        return Finding("activity cliffs", "good", "no two alike molecules are far apart")
+        return Finding("activity cliffs", "good", "no two alike molecules are far apart" + among)
     pairs = pairs.sort_values("difference", ascending=False, kind="stable")
     involved = len({*pairs["smiles"], *pairs["other"]})
     largest = " and ".join(shortened(pairs.iloc[0][side], LONG) for side in ("smiles", "other"))
@@ -125,7 +187,7 @@ def cliffs(assay: Assay, mols: Sequence[Chem.Mol]) -> Finding:
         "note",
         f"{involved} molecules are in pairs ({len(pairs)}) of a similarity of {CLIFF} or more that "
         f"differ {'in class' if isinstance(assay.target, Classification) else f'by {STEP:g} up'} "
-        f"(the largest: {largest}): either what is most worth knowing, or a mistake",
+        f"(the largest: {largest}): either what is most worth knowing, or a mistake{among}",
         pairs,
     )
 

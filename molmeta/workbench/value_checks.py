@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from molmeta import metrics
-from molmeta.datasets import Table
+from molmeta.datasets import LARGEST_P, Table
 from molmeta.errors import OneClassSupport
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification, exact
@@ -16,7 +16,6 @@ from molmeta.workbench.findings import Finding
 
 PILE = 0.1  # share of the values that are one number
 FEW = 8  # molecules of a class
-LARGEST_P = 15.0  # of −log10 of a molar concentration
 RESAMPLES = 200
 
 
@@ -51,6 +50,15 @@ def bounds(assay: Assay) -> Finding:
     )
 
 
+def spread(assay: Assay) -> Finding:
+    """Whether there is anything to tell apart."""
+    distinct = len(np.unique(assay.values))
+    if distinct == 1:
+        text = f"all {len(assay)} values are {assay.values[0]:g}: nothing can be learned from them"
+        return Finding("values", "warning", text)
+    return Finding("values", "good", f"{distinct} different values")
+
+
 def units(values: pd.Series) -> Finding:
     """Whether values can be −log10 of a molar concentration."""
     low, middle, high = values.min(), values.median(), values.max()
@@ -60,7 +68,7 @@ def units(values: pd.Series) -> Finding:
             "units",
             "warning",
             f"{span}: that is no −log10 of a molar concentration. If they are nM, give "
-            "9 − log10(nM); if µM, 6 − log10(µM). A higher value must mean more active",
+            "9 − log10(nM), or --units nM; if µM, 6 − log10(µM). Higher must mean more active",
         )
     return Finding("units", "good", f"{span}, as −log10 of a molar concentration has")
 

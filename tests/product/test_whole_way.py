@@ -77,7 +77,7 @@ def test_one_row_out_per_row_in_whatever_is_in_them(
         ["7", "[H][H]", "hydrogen"],
         ["8", "C" * 1500, "too large"],
         ["9", "[He]", "one atom of another element"],
-        ["10", "c1ccccc1 benzene", "trailing text"],
+        ["10", "c1ccccc1 CCO", "trailing text"],
         ["11", "CCO", "the same molecule again"],
     ]
     library = tmp_path / "library.csv"

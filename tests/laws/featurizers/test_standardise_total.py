@@ -230,9 +230,20 @@ def test_a_character_of_no_smiles_is_named(text: str) -> None:
     assert found.reason.isascii()
 
 
-@pytest.mark.parametrize("text", ["CCO name", "CCO\tname", "CCO |$R1;;$|", "CCO\nCCN", "C\u00a0C"])
+@pytest.mark.parametrize("text", ["CCO CCN", "CCO\tC", "CCO |$R1;;$| CC", "CCO\nCCN", "C\u00a0C"])
 def test_text_behind_a_blank(text: str) -> None:
     assert [one.status for one in standardise([text])] == ["trailing text"]
+
+
+@pytest.mark.parametrize("text", ["CCO ethanol", "CCO\tname", "CCO |$R1;;$|", "CCO |o1:1| CHEMBL2"])
+def test_a_name_or_an_extension_behind_a_blank_is_dropped(text: str) -> None:
+    assert [one.smiles for one in standardise([text])] == ["CCO"]
+
+
+def test_tautomers_are_kept_or_merged() -> None:
+    both = ("Oc1ccccn1", "O=c1cccc[nH]1")
+    assert len(set(statuses(Policy(), *both))) == 2
+    assert len(set(statuses(Policy(tautomers="merge"), *both))) == 1
 
 
 def statuses(policy: Policy, *texts: str) -> list[Any]:

@@ -30,6 +30,8 @@ GOOD = {
     "[H]C([H])([H])[H]": "C",
     "O.O.O": "O",
     "  CCO\n": "CCO",  # blanks around
+    "CCO ethanol": "CCO",  # its name
+    "C[C@H](O)CC |o1:1|": "CC[C@H](C)O",  # an extension of CXSMILES
     "*CC": "*CC",
     "[Fe+2].[Cl-].[Cl-]": None,
     "[Na+].[Cl-]": None,
@@ -39,8 +41,8 @@ BAD = {
     "   ": "empty",
     "\t\n": "empty",
     "C1CC": "invalid",
-    "not a molecule": "trailing text",
-    "CCO ethanol": "trailing text",
+    "not a molecule": "invalid",
+    "CCO CCN": "trailing text",
     "c1ccccc": "invalid",
     "C(C)(C)(C)(C)C": "invalid",
     "[H][H]": "no atoms",

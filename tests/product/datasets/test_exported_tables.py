@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from rdkit import Chem
 
-from molmeta import Classification, MolmetaError, read_table
+from molmeta import Classification, FewShotRegressor, MolmetaError, from_pretrained, read_table
 from molmeta.cli.main import main
 from molmeta.datasets import table_files
 
@@ -222,3 +222,45 @@ def test_a_verb_says_what_it_read(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["adapt", "--data-path", str(path), "--regression", "--assay-path", str(out)]) == 0
     assert "read 64 rows, IC50_nM in nM taken as pIC50, 9 bounds" in capsys.readouterr().err
     assert b"IC50_nM in nM taken as pIC50" in out.read_bytes()
+
+
+def test_extensions_and_names_behind_a_smiles_are_dropped() -> None:
+    found = read_table(case("19_cxsmiles.csv"))
+    assert len(found.assays["pIC50"]) == 24 and not len(found.report.rejected)
+
+
+@pytest.mark.parametrize("name", ["23_metals.csv", "42_hiv_with_metals.csv"])
+def test_a_molecule_has_one_verdict(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = case(name)
+    base = from_pretrained("nearest_neighbours")
+    policy = from_pretrained().experiment.model.policy
+    rejected = read_table(path, policy=policy).report.rejected
+    assert len(rejected) and base.experiment.model.policy != policy
+    assert main(["data", "check", str(path)]) == 0
+    first = rejected.iloc[0]
+    printed = capsys.readouterr().out
+    assert f"{len(rejected)} rows cannot be used (the first: row {first['row']}," in printed
+    assert first["reason"] in printed
+    frame = pd.read_csv(path)
+    with pytest.raises(MolmetaError, match=f"{len(rejected)} molecules cannot be read") as caught:
+        FewShotRegressor(calibrate=False).fit(frame.iloc[:, 0], frame.iloc[:, 1])
+    assert first["reason"] in str(caught.value)
+
+
+def test_tautomers_are_named_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["data", "check", str(case("22_tautomers.csv"))]) == 0
+    printed = capsys.readouterr().out
+    assert "2 molecules stand as several tautomers, 2 of which differ" in printed
+    assert "no stereoisomers" in printed
+
+
+def test_many_assays_are_summed_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = [",".join(f"{p + k:.2f}" for k in range(30)) for p in P]
+    path = written(tmp_path, table(values, "smiles," + ",".join(f"T{k}" for k in range(30))))
+    page = tmp_path / "page.md"
+    assert main(["data", "check", str(path), "--output", str(page)]) == 0
+    printed = capsys.readouterr().out
+    assert "## 30 assays" in printed and len(printed.splitlines()) < 30
+    assert page.read_text(encoding="utf-8").count("**size**") == 30
