@@ -91,7 +91,7 @@ def test_every_part_is_there(page: Path) -> None:
         "Model card",
     ):
         assert heading in text, heading
-    assert "80 rows, 78 ranked (1 invalid, 1 trailing text); the best 20 are shown" in text
+    assert "80 rows, 78 ranked (2 invalid); the best 20 are shown" in text
     assert "measured molecules were in the model's training data" in text
     assert re.search(r"16 more measurements would move default by [+-]", text)
     svgs = page.read_text(encoding="utf-8").count("<svg")
