@@ -5,6 +5,7 @@ from .chembl import data_file as data_file
 from .chembl import embedded_split as embedded_split
 from .chembl import load_embedded as load_embedded
 from .columns import likeliest as likeliest
+from .columns import named_smiles as named_smiles
 from .csv_tables import read_csv as read_csv
 from .deepchem import from_deepchem as from_deepchem
 from .deepchem import to_deepchem as to_deepchem

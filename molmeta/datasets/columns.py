@@ -64,6 +64,14 @@ def is_smiles(text: str) -> bool:
     return mol is not None and mol.GetNumAtoms() > 1
 
 
+def named_smiles(header: Sequence[str]) -> str | None:
+    """The column that is called as columns of SMILES are; of several, the likeliest."""
+    names = {column: normal(column) for column in header}
+    ranked = [column for wanted in MOLECULES for column, name in names.items() if name == wanted]
+    ranked += [column for column, name in names.items() if SMILES in name]
+    return ranked[0] if ranked else None
+
+
 def find_molecules(frame: pd.DataFrame, path: object) -> str:
     """The column of SMILES, by its name, or else by what stands in it.
 
@@ -72,18 +80,16 @@ def find_molecules(frame: pd.DataFrame, path: object) -> str:
     DataError
         There is none.
     """
-    names = {column: normal(column) for column in frame.columns}
-    ranked = [column for wanted in MOLECULES for column, name in names.items() if name == wanted]
-    ranked += [column for column, name in names.items() if SMILES in name and column not in ranked]
-    if ranked:
-        return ranked[0]
+    named = named_smiles(list(frame.columns))
+    if named is not None:
+        return named
     shares = {column: _share_of_smiles(frame[column]) for column in frame.columns}
     best = max(shares, key=lambda column: shares[column], default="")
     if not shares or shares[best] < 0.8:
         listed = ", ".join(map(str, list(frame.columns)[:SHOWN]))
         raise DataError(
             f"{path} has no column 'smiles', nor another that holds SMILES (there is: {listed}); "
-            "name it with --smiles-columns, or smiles_column"
+            "name it with --smiles-column, or smiles_column"
         )
     return best
 

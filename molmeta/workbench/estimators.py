@@ -24,6 +24,7 @@ from molmeta.models import CONFIDENCE, DEFAULT, BaseModel, Trusted, from_pretrai
 from molmeta.tasks import Assays, Classification, Regression, Target
 from molmeta.workbench.adaptation import knowing
 from molmeta.workbench.inputs import column, listed, read_labels, read_smiles, read_values
+from molmeta.workbench.molecule_checks import unusual_reason
 
 ASSAY = "assay"
 
@@ -129,17 +130,21 @@ class _FewShot(BaseEstimator):
         self.n_measured_ = len(assay)
         return self
 
-    def _outputs(self, X: Any) -> tuple[np.ndarray, list[str], np.ndarray]:
-        """Outputs of the rows that can be read, what is wrong with others, and which are read."""
+    def _outputs(self, X: Any) -> tuple[np.ndarray, list[str], list[str], np.ndarray]:
+        """Outputs of rows that can be read; what is wrong with others, and odd; which are read."""
         rows, good = self._read(X)
         bad = [f"row {i}: {row.reason}" for i, row in enumerate(rows) if row.mol is None]
-        return self.trusted_.outputs(*_molecules(rows, good)), bad, good
+        odd = [f"row {i}: {why}" for i in good if (why := unusual_reason(rows[i].mol))]
+        return self.trusted_.outputs(*_molecules(rows, good)), bad, odd, good
 
     def _of_each(self, X: Any, what: str, told: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """What is told by the outputs, of each row; NaN, with a warning, where there are none."""
-        outputs, bad, good = self._outputs(X)
+        outputs, bad, odd, good = self._outputs(X)
         if bad:
             warnings.warn(f"no {what} for {listed(bad)}", stacklevel=3)
+        if odd:
+            told_of = "unlike what the model learned from, so that it says little of them"
+            warnings.warn(f"{listed(odd)}: {told_of}", stacklevel=3)
         found = told(outputs)
         if not bad:
             return found

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from molmeta.datasets import named_smiles
 from molmeta.errors import DataError
 from molmeta.registry import nearest
 
 Kind = Literal["smiles", "molblock"]
+SMILES = "smiles"  # the column, unless another is named
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ class Library(ABC):
 
 
 def find_column(path: Path, header: Sequence[str], name: str) -> int:
-    """Where a column stands in a header.
+    """Where a column stands in a header; `smiles` may have another of its usual names.
 
     Raises
     ------
     DataError
         It has no such column, or two columns of one name.
     """
+    if name == SMILES and name not in header:
+        name = named_smiles(header) or name
     if name not in header:
         raise DataError(f"{path} has no column '{name}'{nearest(name, header)}")
     if len(set(header)) < len(header):

@@ -32,6 +32,8 @@ class LineWriter:
 class CsvLibrary(Library):
     """A CSV file with a header; bytes that are no UTF-8 are kept as they are.
 
+    Cells are separated by commas, or by what the header has in their place: `;`, a tab or `|`.
+
     Parameters
     ----------
     path : Path
@@ -44,7 +46,7 @@ class CsvLibrary(Library):
     """
 
     def __init__(self, path: Path, smiles_column: str = "smiles") -> None:
-        self.path = path
+        self.path, self.separator = path, _separator(path)
         header = next(self._records(), None)
         if not header or isinstance(header, str):
             raise DataError(
@@ -64,7 +66,7 @@ class CsvLibrary(Library):
         """The cells of each record; of a line that is wrongly quoted, its text."""
         with open_text(self.path, newline="") as text:
             lines = _Lines(text, self.path)
-            reader = csv.reader(lines, strict=True)
+            reader = csv.reader(lines, delimiter=self.separator, strict=True)
             while True:
                 try:
                     record: list[str] | str = next(reader)
@@ -89,6 +91,13 @@ class CsvLibrary(Library):
         if len(cells) > len(self.header):
             reason += f"; cells left out: {cells[len(self.header) :]}"
         return Row(kept, "", "malformed", reason)
+
+
+def _separator(path: Path) -> str:
+    """What stands between the cells of a header."""
+    with open_text(path, newline="") as text:
+        header = text.readline(LONGEST)
+    return next((one for one in ",;\t|" if one in header), ",")
 
 
 class _Lines:

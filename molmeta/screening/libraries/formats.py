@@ -15,6 +15,7 @@ from molmeta.text_files import COMPRESSED
 
 READERS: dict[str, Callable[[Path, str], Library]] = {
     ".csv": CsvLibrary,
+    ".tsv": CsvLibrary,
     ".parquet": ParquetLibrary,
     ".sdf": lambda path, _: SdfLibrary(path),
     ".sd": lambda path, _: SdfLibrary(path),

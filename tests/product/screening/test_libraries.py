@@ -64,7 +64,7 @@ def test_a_missing_file(ending: str, tmp_path: Path) -> None:
         open_library(tmp_path / f"folder{ending}")
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.zip", "a.tsv.gz", "a", "a.gz", ".csv"])
+@pytest.mark.parametrize("name", ["a.txt", "a.zip", "a.xls.gz", "a", "a.gz", ".csv"])
 def test_an_unknown_ending(name: str, tmp_path: Path) -> None:
     refused(tmp_path, name, "smiles\nC\n", f"ends in '{Path(name).suffix}'", ".csv", ".sdf", ".gz")
 
@@ -259,3 +259,21 @@ def test_a_header_of_very_many_columns_is_looked_at_once(
     assert len(str(caught.value)) < 2000
     with pytest.raises(DataError, match="two columns 'c7'"):
         find_column(tmp_path, [*header, "c7"], "smiles")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["smiles", "SMILES", "Canonical SMILES", "ligand_smiles"])
+def test_csv_is_read_with_any_separator_and_usual_name(tmp_path, separator, name):
+    path = tmp_path / "library.csv"
+    lines = [["id", name], ["1", "CCO"], ["2", "CC,N"], ["3", "c1ccccc1"]]
+    cells = [[f'"{cell}"' if "," in cell else cell for cell in line] for line in lines]
+    path.write_text("\n".join(separator.join(line) for line in cells) + "\n")
+    library = open_library(path)
+    assert list(library.header) == lines[0]
+    assert [row.text for row in library.rows()] == ["CCO", "CC,N", "c1ccccc1"]
+
+
+def test_a_table_of_tabs_is_a_library(tmp_path):
+    path = tmp_path / "library.tsv"
+    path.write_text("name\tSmiles\na\tCCO\n")
+    assert [row.text for row in open_library(path).rows()] == ["CCO"]

@@ -391,3 +391,12 @@ def test_recommendations_name_what_was_compared(compared):
     assert re.search(
         r"default − random forest, ROC-AUC, stratified: [+-]", compared.recommendation()
     )
+
+
+@pytest.mark.parametrize("odd", ["C" * 90, "CC[Te]CC"])
+def test_predict_warns_of_what_is_unlike_the_molecules_of_models(values: Assay, odd: str) -> None:
+    model = FewShotRegressor("gaussian_process", calibrate=False)
+    model.fit(values.molecules.smiles, values.values)
+    with pytest.warns(UserWarning, match="row 1: .*unlike what the model learned from"):
+        told = model.predict(["CCO", odd])
+    assert np.isfinite(told).all()
