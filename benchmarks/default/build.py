@@ -128,8 +128,9 @@ def about(path: Path) -> str:
             "is left is two Gaussian processes, of which the measurements choose: by structure, or",
             "by computed properties. It knows no peptides, polymers or metal complexes to speak",
             "of. Its graph network was taught MiniMol's vectors (Kläser et al. 2024, MIT) of",
-            "FS-Mol's molecules, and no label. The data are CC BY-SA 3.0 (ChEMBL), the code is",
-            "MIT.",
+            "FS-Mol's molecules, and no label; MiniMol itself learned from PubChem's large assays,",
+            "so that what it was tested on may not be new to that. The data are CC BY-SA 3.0",
+            "(ChEMBL), the code is MIT.",
             "",
         ]
     )
