@@ -15,6 +15,6 @@ def arguments(verb: Parser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `molmeta app`, until it is stopped."""
-    from molmeta.workbench.app import serve
+    from molmeta.workbench import serve
 
     serve(port=args.port, browser=not args.no_browser)

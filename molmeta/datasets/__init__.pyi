@@ -32,7 +32,7 @@ from .splits import draw_split as draw_split
 from .splits import read_split as read_split
 from .splits import split_assays as split_assays
 from .splits import split_molecules as split_molecules
-from .standardised import standardised as standardised
+from .standardising import standardised as standardised
 from .study_split import IN as IN
 from .study_split import OUT as OUT
 from .study_split import SIMILAR as SIMILAR

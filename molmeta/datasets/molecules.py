@@ -6,7 +6,7 @@ from pathlib import Path
 
 from molmeta.datasets.csv_tables import read_csv
 from molmeta.datasets.splits import read_split
-from molmeta.datasets.standardised import standardised
+from molmeta.datasets.standardising import standardised
 from molmeta.errors import DataError
 from molmeta.featurizers import Policy
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from molmeta.datasets.measurements import Measurements, read_measurements
-from molmeta.datasets.standardised import standardised
+from molmeta.datasets.standardising import standardised
 from molmeta.errors import DataError
 from molmeta.featurizers import Policy, Standardised
 from molmeta.molecules import Molecules

@@ -213,7 +213,8 @@ def _without_name(text: str) -> str:
     if not rest:
         return text
     named = EXTENSION.sub("", rest[0]).split(maxsplit=1)
-    return text if named and _parse(named[0]) is not None else smiles
+    other = bool(named) and named[0].isascii() and _parse(named[0]) is not None
+    return text if other else smiles
 
 
 _loud = True  # whether RDKit's log is on

@@ -1,4 +1,5 @@
 from .adaptation import adapt_table as adapt_table
+from .app import serve as serve
 from .cross_validation import compare as compare
 from .curation import check_data as check_data
 from .doctor import examine as examine

@@ -58,7 +58,7 @@ def test_the_functions_give_what_the_commands_give(
 
 
 def test_an_adapted_assay_is_small_and_says_what_it_is(assay: Path, model: Path) -> None:
-    assert assay.stat().st_size < 4096
+    assert assay.stat().st_size < 6000
     loaded = molmeta.load_assay(assay, molmeta.from_pretrained(model))
     assert loaded.name == "pKi"
     assert loaded.counts == {"measurements": 32, "active": 16, "inactive": 16}

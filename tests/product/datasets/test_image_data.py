@@ -160,7 +160,7 @@ def test_missing_and_other_tables(tmp_path):
     with pytest.raises(DataError, match="columns file, class; it needs filename and label"):
         load_miniimagenet(folder)
     (folder / "val.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"val.csv is UTF-16"):
+    with pytest.raises(DataError, match=r"val.csv is not in utf-16"):
         load_miniimagenet(folder)
 
 

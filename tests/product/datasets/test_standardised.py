@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from molmeta.datasets import standardised as module
+from molmeta.datasets import standardising as module
 from molmeta.featurizers.standardisation import Policy, standardise
 
 TEXTS = ["CC(=O)[O-].[Na+]", "OCC", "no SMILES", "", "C C", "CCO"]

@@ -96,7 +96,7 @@ def test_a_split_is_drawn_written_and_audited(
     assert "exists" in capsys.readouterr().err
     look = ["data", "audit", "--data-path", str(table), "--split", str(split)]
     for protocol, leaks in (("overlapping", True), ("molecule-disjoint", False)):
-        assert main([*look, "--protocol", protocol, "--output", str(report)]) == 0
+        assert main([*look, "--protocol", protocol, "--output", str(report), "--overwrite"]) == 0
         row = next(line for line in report.read_text().splitlines() if "| training |" in line)
         assert (row.split("|")[4].strip() != "0.0 %") == leaks
     assert main([*look, "--protocol", "molecule-halves"]) == 0

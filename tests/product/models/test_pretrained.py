@@ -32,7 +32,7 @@ def test_predictions_are_those_that_were_committed() -> None:
 
 def test_it_is_a_few_megabytes_and_nothing_in_it_runs_code() -> None:
     files = {path.name: path.stat().st_size for path in FOLDER.iterdir()}
-    assert sum(files.values()) < 5_000_000
+    assert sum(files.values()) < 6_000_000
     assert {name.rpartition(".")[2] for name in files} == {"safetensors", "json", "csv", "md"}
 
 

@@ -236,7 +236,7 @@ def test_parts_of_another_screen_are_not_thrown_away_unasked(
     ("more", "says"),
     [
         (("--engine", "locl"), "did you mean 'local'"),
-        (("--workers", "-1"), "1 or more"),
+        (("--workers", "-1"), "1 is the least"),
         (("--label-column", "lable"), "did you mean 'label'"),
         (("--hits-path", "OUT"), "two paths"),
         (("--alike", "0"), "above 0"),

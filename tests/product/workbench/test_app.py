@@ -42,7 +42,7 @@ def test_each_row_is_ranked_or_says_why_not(
     files: tuple[Path, Path], threshold: str | None
 ) -> None:
     policy = from_pretrained().experiment.model.policy
-    model = app.fit(read_one(files[0], threshold, policy), threshold)
+    model = app.fit(read_one(files[0], threshold, policy).assay, threshold)
     ranked = app.rank(model, *read_library(files[1], "smiles", policy))
     by = "value" if threshold is None else "probability"
     assert len(ranked) == 11
@@ -71,7 +71,7 @@ def test_the_page_tells_what_it_understood(files: tuple[Path, Path]) -> None:
 
     page = AppTest.from_file(str(app.SCRIPT), default_timeout=120).run()
     assert "Drop a table of measurements" in page.info[0].value
-    page.file_uploader[0].upload("mine.csv", b"SMILES_,y\nCCO,1\n").run()
+    page.file_uploader[0].upload("mine.csv", b"name,y\na,1\n").run()
     assert "mine.csv has no column 'smiles'" in page.error[0].value
     page.file_uploader[0].upload("mine.csv", files[0].read_bytes()).run()
     assert "24 molecules, values" in "".join(one.value for one in page.markdown)
