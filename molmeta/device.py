@@ -1,8 +1,10 @@
-"""Where to compute."""
+"""Where to compute, and on how many cores."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -30,3 +32,14 @@ def resolve(device: str = "auto") -> torch.device:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"device '{device}' cannot be used ({reason}); try 'auto'") from None
     return torch.device(device)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread: what is small is quicker so, on a busy machine much."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

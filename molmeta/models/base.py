@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from molmeta.device import one_thread
 from molmeta.errors import MolmetaError, OneClassSupport, TooFewMeasurements
 from molmeta.learners import Embedded, Learner, State
 from molmeta.models.config import Experiment
@@ -91,7 +92,7 @@ class BaseModel:
                 f"the model '{self.experiment.name}' was trained for {built_for}, the assay "
                 f"{assay.name} is a {assay.target.kind}; {self.learner.advice(support)}"
             )
-        with torch.no_grad():
+        with torch.no_grad(), one_thread():
             state = self.learner.adapt(support)
             known = [] if described_by else [self.learner(support.x[:CHECKED], state)]
         if not all(bool(torch.isfinite(t).all()) for t in (*state.values(), *known)):

@@ -12,6 +12,7 @@ from rdkit import Chem
 from scipy.special import expit
 from tqdm import tqdm
 
+from molmeta.device import one_thread
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.models.calibration import Conformal, ConformalInterval, VennAbers
 from molmeta.models.domain import Domain
@@ -90,9 +91,9 @@ def out_of_fold(base: BaseModel, assay: Assay) -> np.ndarray:
     fold = fold_of_each(assay, FOLDS)
     outputs = np.empty((len(assay), assay.target.width))
     for k in tqdm(range(fold.max() + 1), "calibrating", unit=" folds", delay=2, disable=None):
-        adapted = base.adapt(assay.take(np.flatnonzero(fold != k)))
-        out = np.flatnonzero(fold == k)
-        outputs[out] = adapted.outputs(assay.molecules[out])
+        out, rest = np.flatnonzero(fold == k), np.flatnonzero(fold != k)
+        with one_thread():
+            outputs[out] = base.adapt(assay.take(rest)).outputs(assay.molecules[out])
     return outputs
 
 

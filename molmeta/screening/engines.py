@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
+from molmeta.device import one_thread
 from molmeta.errors import ConfigError
 from molmeta.registry import nearest
 from molmeta.screening.columns import Told
@@ -84,14 +82,3 @@ def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Don
                 future.cancel()
             for supervisor in every:
                 supervisor.stop()
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -23,6 +23,7 @@ from molmeta.workbench.fits import Models, Part, Row, fit_parts
 RANDOM, SCAFFOLD = "stratified", "scaffold"
 SPLITS = (RANDOM, SCAFFOLD)
 REPEATS = 5
+CURVES = 2  # repeats of which learning curves are drawn
 LEAST = 16
 BASELINES = ("gaussian_process", REFERENCE)
 COLUMNS = ["learner", "split", "repeat", "fold", "size", "metric", "value"]
@@ -67,7 +68,7 @@ def compare(
     models : mapping, optional
         By name, the forest (`random_forest`) among them; by default `standard_models()`.
     repeats : int
-        Of each kind of fold, dealt anew.
+        Of each kind of fold, dealt anew. Learning curves are drawn of the first two.
     workers : int
         Processes. With several, a script needs `if __name__ == "__main__":`.
     say : callable, optional
@@ -82,6 +83,7 @@ def compare(
     if REFERENCE not in models:
         raise MolmetaError(f"compare needs the model '{REFERENCE}' to compare with")
     _check_size(assay)
+    assay = replace(assay, molecules=assay.molecules.alone_if_few())
     kinds, names = scaffolds(assay.molecules.smiles), tuple(models)
     whole = [
         part
@@ -96,7 +98,8 @@ def compare(
         if split not in tried
     }
     both = tuple(dict.fromkeys([names[0], REFERENCE]))
-    smaller = [part for repeat in range(repeats) for part in _smaller(assay, repeat, both)]
+    curves = range(min(CURVES, repeats))
+    smaller = [part for repeat in curves for part in _smaller(assay, repeat, both)]
     found = fit_parts(assay, models, whole + smaller, workers=workers, say=say)
     scores = [row for rows in found[: len(whole)] for row in rows]
     curve = [row for rows in found[len(whole) :] for row in rows]
@@ -137,8 +140,8 @@ def _smaller(assay: Assay, repeat: int, names: tuple[str, ...]) -> Iterator[Part
 
 def _ends_curve(assay: Assay, row: Row, names: tuple[str, ...]) -> bool:
     """Whether a score of the folds is the last of a learning curve."""
-    learner, split, _, _, size, *_ = row
-    return learner in names and split == RANDOM and size == _most(assay)
+    learner, split, repeat, _, size, *_ = row
+    return learner in names and split == RANDOM and repeat < CURVES and size == _most(assay)
 
 
 def _most(assay: Assay) -> int:

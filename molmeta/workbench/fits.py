@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from molmeta import metrics
+from molmeta.device import one_thread
 from molmeta.models import BaseModel
 from molmeta.tasks import Assay, Classification, exact
 
@@ -95,7 +95,6 @@ _here: list[tuple[Assay, Models]] = []  # of a process that was started for this
 
 
 def _start(assay: Assay, models: Models) -> None:
-    torch.set_num_threads(1)
     _here.append((assay, models))
 
 
@@ -107,9 +106,10 @@ def _score_all(assay: Assay, models: Models, part: Part, seconds: dict[str, floa
     rows: list[Row] = []
     for name in part.names:
         start = time.perf_counter()
-        for metric, value in _score(models[name], assay, part.train, part.test):
-            size = len(part.train)
-            rows.append((name, part.split, part.repeat, part.fold, size, metric, value))
+        with one_thread():
+            scores = list(_score(models[name], assay, part.train, part.test))
+        own = (name, part.split, part.repeat, part.fold, len(part.train))
+        rows += [(*own, metric, value) for metric, value in scores]
         seconds[name] = time.perf_counter() - start
     return rows
 
