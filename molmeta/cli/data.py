@@ -44,6 +44,7 @@ def arguments(verb: Parser) -> None:
         "--rows-path", type=Path, metavar="CSV", help="write the rows that it is about"
     )
     one.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    options.workers(one)
     one.set_defaults(act=_check)
     summary = "say what a copy of FS-Mol holds, and write it in its other form"
     one = actions.add_parser("fs-mol", help=summary, description=summary)
@@ -102,6 +103,7 @@ def _check(args: argparse.Namespace) -> None:
         threshold=options.threshold(args.threshold),
         policy=from_pretrained(args.model_path).experiment.model.policy,
         source=args.data_path,
+        workers=options.cores(args),
     )
     report = "\n".join(check.markdown() for check in checks)
     if args.output:

@@ -4,40 +4,45 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import rdkit
-from tqdm import tqdm
 
 from molmeta.featurizers import Policy, Standardised, Standardiser
 from molmeta.files import cache_folder, keep_arrays, kept_arrays
+from molmeta.processes import in_chunks
 
 MANY = 20_000  # texts, which take more than a few seconds
 COLUMNS = ("smiles", "status", "reason")
 
 
-def standardised(texts: Iterable[str], policy: Policy) -> dict[str, Standardised]:
+def standardised(texts: Iterable[str], policy: Policy, workers: int = 1) -> dict[str, Standardised]:
     """Each distinct text, standardised; of `MANY` or more the results are kept in the cache.
 
     What is kept is found again by the texts, the policy, RDKit's version and the code.
     """
     distinct = list(dict.fromkeys(texts))
     if len(distinct) < MANY:
-        return dict(zip(distinct, map(Standardiser(policy), distinct), strict=True))
+        return dict(zip(distinct, _each(distinct, policy), strict=True))
     folder = cache_folder() / "standardised" / _key(distinct, policy)
     found = kept_arrays(folder)
     if found is None:
-        one, shown = Standardiser(policy), tqdm(distinct, "standardising", delay=2, disable=None)
-        results = [one(text) for text in shown]
+        parts = in_chunks(_each, distinct, policy, workers=workers, what="standardising")
+        results = list(chain.from_iterable(parts))
         keep_arrays(folder, {c: _packed([getattr(r, c) for r in results]) for c in COLUMNS}, {})
     else:
         columns = [_unpacked(found[0][column]) for column in COLUMNS]
         results = [Standardised(*row) for row in zip(*columns, strict=True)]  # type: ignore[arg-type]
     return dict(zip(distinct, results, strict=True))
+
+
+def _each(texts: Sequence[str], policy: Policy) -> list[Standardised]:
+    return list(map(Standardiser(policy), texts))
 
 
 def _key(texts: list[str], policy: Policy) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +15,12 @@ from rdkit.DataStructs import ExplicitBitVect
 from molmeta.errors import CheckpointError
 from molmeta.models import read_safetensors, tensors_sha256
 from molmeta.molecules import KEYS, ecfp4_bits, molecule_numbers, read_mol
+from molmeta.processes import in_chunks
 from molmeta.tasks import Assay, Assays, Split
 
 NEAR = 0.9
 NEAR_NAME = f"Tanimoto ≥ {NEAR}"
 COLUMNS = (*KEYS, NEAR_NAME)
-CHUNK = 2000
 
 
 @dataclass(frozen=True)
@@ -94,12 +92,7 @@ class _Described:
 
 
 def _describe(smiles: Sequence[str], workers: int) -> _Described:
-    chunks = [smiles[i : i + CHUNK] for i in range(0, len(smiles), CHUNK)]
-    if workers == 1:
-        parts = [_describe_chunk(chunk) for chunk in chunks]
-    else:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            parts = list(pool.map(_describe_chunk, chunks))
+    parts = list(in_chunks(_describe_chunk, smiles, workers=workers))
     bits = np.empty(len(smiles), dtype=object)
     bits[:] = list(chain.from_iterable(found for _, found in parts))
     return _Described(pd.concat([keys for keys, _ in parts], ignore_index=True), bits)

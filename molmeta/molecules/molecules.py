@@ -7,27 +7,24 @@ registry has under that name; of many molecules it is kept on disk (`Molecules.k
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rdkit import Chem
 from torch import Tensor
-from tqdm import tqdm
 
 from molmeta.errors import MolmetaError
 from molmeta.molecules.blocks import Block, Graphs
-from molmeta.molecules.describing import featurize, featurize_smiles, read_mols
+from molmeta.molecules.describing import featurize, featurize_smiles
 from molmeta.molecules.environments import Environments, distinct_environments
 from molmeta.molecules.prepared import BLOCKS, Prepared
+from molmeta.processes import in_chunks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
 
-CHUNK = 2048  # molecules a process takes at once
 FEW = 10  # a view that is smaller than its store by more than this factor has few of it
 
 
@@ -85,24 +82,10 @@ class _Store:
 
     def _featurized(self, names: list[str], workers: int) -> Iterator[dict[str, Any]]:
         """Chunk by chunk, so that no more than one is in the form that RDKit gives."""
-        if len(self) <= CHUNK:
-            yield featurize(self.parsed or read_mols(self.smiles), names)
-            return
-        starts = range(0, len(self), CHUNK)
-        bar = tqdm(total=len(self), unit=" molecules", delay=2, disable=None)
-        if workers == 1:
-            for start in starts:
-                rows = slice(start, start + CHUNK)
-                mols = self.parsed[rows] if self.parsed else read_mols(self.smiles[rows])
-                yield featurize(mols, names)
-                bar.update(CHUNK)
+        if self.parsed and workers == 1:
+            yield from in_chunks(featurize, self.parsed, names)
         else:
-            chunks = [self.smiles[start : start + CHUNK] for start in starts]
-            with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-                for part in pool.map(featurize_smiles, chunks, [names] * len(chunks)):
-                    yield part
-                    bar.update(CHUNK)
-        bar.close()
+            yield from in_chunks(featurize_smiles, self.smiles, names, workers=workers)
 
 
 class Molecules:

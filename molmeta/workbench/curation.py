@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -10,11 +11,13 @@ from tqdm import tqdm
 
 from molmeta.datasets import Measurements, Table, standardised, table_from_rows
 from molmeta.featurizers import Policy, Standardised, quiet_rdkit
+from molmeta.processes import in_chunks
 from molmeta.tasks import Assay, Classification
 from molmeta.workbench.findings import DataCheck, Finding
 from molmeta.workbench.molecule_checks import (
-    Look,
+    Seen,
     cliffs,
+    look,
     salts,
     scaffolds,
     stereo,
@@ -39,6 +42,7 @@ def check_data(
     threshold: float | str = "median",
     policy: Policy | None = None,
     source: str = "the table",
+    workers: int = 1,
 ) -> list[DataCheck]:
     """Check each assay of what `datasets.read_measurements` read.
 
@@ -46,14 +50,19 @@ def check_data(
     ----------
     threshold : float or str
         What is active, for the balance of the classes and the ceiling of a ranking.
+    workers : int
+        Processes that look at the molecules of a large table (see `in_chunks`).
 
     Raises
     ------
     DataError
         No row can be used.
     """
-    policy, checks, look = policy or Policy(), [], Look()
-    known = standardised([str(text) for text in read.smiles], policy)
+    policy, checks = policy or Policy(), []
+    known = standardised([str(text) for text in read.smiles], policy, workers)
+    good = list(dict.fromkeys(one.smiles for one in known.values() if one.smiles))
+    looked = in_chunks(look, good, workers=workers, what="looking at molecules")
+    seen = dict(zip(good, chain.from_iterable(looked), strict=True))
     assays = read.rows.groupby("assay_id", sort=False)
     for name, part in tqdm(assays, "checking assays", delay=2, disable=None):
         rows = part.assign(smiles=read.smiles.iloc[part["row"].to_numpy() - 1].to_numpy())
@@ -61,7 +70,7 @@ def check_data(
         where = f"{source}, assay {name}"
         table = table_from_rows(rows["smiles"], numbered, policy, where, known=known)
         with quiet_rdkit():
-            checks.append(_check(str(name), rows, table, threshold, known, look))
+            checks.append(_check(str(name), rows, table, threshold, known, seen))
     return checks
 
 
@@ -71,7 +80,7 @@ def _check(
     table: Table,
     threshold: float | str,
     known: Mapping[str, Standardised],
-    look: Look,
+    seen_of: Mapping[str, Seen],
 ) -> DataCheck:
     rejected = table.report.rejected
     rejected = rejected.assign(row=rows["row"].to_numpy()[rejected["row"].to_numpy(int) - 1])
@@ -79,7 +88,7 @@ def _check(
     findings = [_size(rows, assay), unreadable(rejected)]
     if assay is None:
         return DataCheck(name, findings)
-    seen = [look(text) for text in tqdm(assay.molecules.smiles, "molecules", delay=2, disable=None)]
+    seen = [seen_of[text] for text in assay.molecules.smiles]
     replicates = _replicates(rows, known)
     findings += [salts(rows), stereo(assay, seen), tautomers(assay, seen), unusual(assay, seen)]
     findings += [duplicates(replicates, table), bounds(assay)]

@@ -10,6 +10,7 @@ import pandas as pd
 from rdkit import Chem, DataStructs
 from rdkit.DataStructs import ExplicitBitVect
 
+from molmeta.featurizers import quiet_rdkit
 from molmeta.molecules import ecfp4_bits, parent, read_mol, scaffold, tautomer
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Classification
@@ -21,6 +22,9 @@ LARGE = 4000  # molecules of which all pairs are looked at
 STEP = 1.0  # tenfold in potency: what they should not differ by
 LONG = 60  # characters of a SMILES in a sentence
 ORGANIC = {"H", "B", "C", "N", "O", "F", "Si", "P", "S", "Cl", "Br", "I", "Se"}
+_NUMBERS = [Chem.GetPeriodicTable().GetAtomicNumber(symbol) for symbol in sorted(ORGANIC)]
+OTHER = Chem.MolFromSmarts("[" + ";".join(f"!#{number}" for number in _NUMBERS) + "]")
+CARBON = Chem.MolFromSmarts("[#6]")
 
 
 def unreadable(rejected: pd.DataFrame) -> Finding:
@@ -62,21 +66,18 @@ class Seen(NamedTuple):
     bits: ExplicitBitVect
 
 
-class Look:
-    """Looks at molecules by their standardised SMILES; at each once."""
+def look(texts: Sequence[str]) -> list[Seen]:
+    """Look at molecules, given by their standardised SMILES."""
+    with quiet_rdkit():
+        return [_seen(text) for text in texts]
 
-    def __init__(self) -> None:
-        self._seen: dict[str, Seen] = {}
 
-    def __call__(self, smiles: str) -> Seen:
-        """What there is to see."""
-        if smiles not in self._seen:
-            mol = read_mol(smiles)
-            self._seen[smiles] = Seen(
-                *(smiles, _unset_centres(mol), parent(mol), tautomer(mol), scaffold(mol)),
-                *(unusual_reason(mol), ecfp4_bits(mol)),
-            )
-        return self._seen[smiles]
+def _seen(smiles: str) -> Seen:
+    mol = read_mol(smiles)
+    return Seen(
+        *(smiles, _unset_centres(mol), parent(mol), tautomer(mol), scaffold(mol)),
+        *(unusual_reason(mol), ecfp4_bits(mol)),
+    )
 
 
 def _groups(assay: Assay, keys: Sequence[str]) -> tuple[pd.DataFrame, int, int]:
@@ -125,8 +126,11 @@ def tautomers(assay: Assay, seen: Sequence[Seen]) -> Finding:
 
 
 def _unset_centres(mol: Chem.Mol) -> int:
-    found = Chem.FindMolChiralCenters(mol, includeUnassigned=True, useLegacyImplementation=False)
-    return sum(label == "?" for _, label in found)
+    return sum(
+        one.type == Chem.StereoType.Atom_Tetrahedral
+        and one.specified == Chem.StereoSpecified.Unspecified
+        for one in Chem.FindPotentialStereo(mol)
+    )
 
 
 def unusual(assay: Assay, seen: Sequence[Seen]) -> Finding:
@@ -146,12 +150,12 @@ def unusual(assay: Assay, seen: Sequence[Seen]) -> Finding:
 
 def unusual_reason(mol: Chem.Mol) -> str:
     """Why a molecule is unlike those that models were trained on; "" where it is not."""
-    others = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - ORGANIC)
-    if others:
+    if mol.HasSubstructMatch(OTHER):
+        others = sorted({atom.GetSymbol() for atom in mol.GetAtoms()} - ORGANIC)
         return f"it has {', '.join(others)}"
     if mol.GetNumHeavyAtoms() > 70:
         return f"{mol.GetNumHeavyAtoms()} heavy atoms"
-    return "" if any(a.GetSymbol() == "C" for a in mol.GetAtoms()) else "no carbon"
+    return "" if mol.HasSubstructMatch(CARBON) else "no carbon"
 
 
 def scaffolds(seen: Sequence[Seen]) -> Finding:

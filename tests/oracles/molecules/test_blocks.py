@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from molmeta.molecules import molecules as module
+from molmeta import processes
 from molmeta.molecules.blocks import ATOM_SIZES, Counts, Dense
 from molmeta.molecules.molecules import Molecules
 
@@ -85,7 +85,7 @@ def test_cat_of_different_stores_has_the_same_blocks(smiles, computed):
 
 def test_two_workers_give_the_same_blocks_as_one(smiles, monkeypatch):
     alone = Molecules(smiles).compute(*BLOCKS)
-    monkeypatch.setattr(module, "CHUNK", 10)  # so that 32 molecules are shared out at all
+    monkeypatch.setattr(processes, "CHUNK", 10)  # so that 32 molecules are shared out at all
     shared = Molecules(smiles).compute(*BLOCKS, workers=2)
     assert decoded(shared) == decoded(alone)
     for name in BLOCKS:
