@@ -191,7 +191,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
     classes_ : ndarray
         The two labels, sorted; the second is "active".
     report_ : Report
-        Duplicates that were merged, and those that disagree.
+        Rows that were left out, duplicates that were merged, and those that disagree.
     trusted_ : Trusted
         The adapted model with its calibration and domain.
     n_measured_ : int
@@ -212,8 +212,9 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         Parameters
         ----------
         X : list, array, Series or frame of one column
-            SMILES or RDKit molecules. Duplicates are merged: the majority of their labels counts;
-            a tie is left out, with a warning.
+            SMILES or RDKit molecules. What cannot be read is left out, with a warning, as by
+            `molmeta adapt`. Duplicates are merged: the majority of their labels counts; a tie is
+            left out, with a warning.
         y : array-like
             Two labels of any kind.
         known : path or Assays, optional
@@ -223,8 +224,7 @@ class FewShotClassifier(ClassifierMixin, _FewShot):
         Raises
         ------
         MolmetaError
-            A molecule cannot be read (all such rows are named), or labels are missing, or of more
-            than two kinds.
+            No molecule can be read, or labels are missing, or of more than two kinds.
         OneClassSupport
             All labels are the same.
         """
@@ -309,8 +309,9 @@ class FewShotRegressor(RegressorMixin, _FewShot):
         Parameters
         ----------
         X : list, array, Series or frame of one column
-            SMILES or RDKit molecules. Duplicates are merged to their median; beside a value,
-            bounds are left out.
+            SMILES or RDKit molecules. What cannot be read is left out, with a warning, as by
+            `molmeta adapt`. Duplicates are merged to their median; beside a value, bounds are left
+            out.
         y : array-like
             Numbers; or texts such as "6.2" and, for bounds, ">5" and "<4.3".
         censor : array-like, optional
@@ -321,7 +322,7 @@ class FewShotRegressor(RegressorMixin, _FewShot):
         Raises
         ------
         MolmetaError
-            A molecule or a value cannot be read: all such rows are named.
+            No molecule can be read, or a value cannot be: all such rows are named.
         """
         self._forget()
         texts = read_smiles(X)
@@ -380,18 +381,15 @@ def _table(texts: Sequence[str], values: np.ndarray, censor: np.ndarray, base: B
     rejected, conflicts = (
         part.to_dict("records") for part in (table.report.rejected, table.report.conflicts)
     )
-    _refuse([f"row {row['row'] - 1}, {row['smiles']!r}: {row['reason']}" for row in rejected])
+    if rejected:
+        told = [f"row {row['row'] - 1}, {row['smiles']!r}: {row['reason']}" for row in rejected]
+        warnings.warn(
+            f"{len(told)} molecules cannot be read, and are left out: {listed(told)}", stacklevel=4
+        )
     if conflicts:
         told = [f"{c['smiles']} ({c['low']:g} to {c['high']:g}: {c['action']})" for c in conflicts]
         warnings.warn(f"duplicates disagree: {listed(told)}", stacklevel=4)
     return table
-
-
-def _refuse(bad: Sequence[str]) -> None:
-    if bad:
-        raise MolmetaError(
-            f"{len(bad)} molecules cannot be read: {listed(bad)}; correct them or leave them out"
-        )
 
 
 def _molecules(rows: Sequence[_Row], good: np.ndarray) -> tuple[list[str], list[Any]]:

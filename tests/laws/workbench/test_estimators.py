@@ -224,12 +224,22 @@ def test_a_fit_that_fails_leaves_nothing_fitted(make, data, kind):
     smiles, labels = data
     y = labels[kind]
     for fitted in (make(), make().fit(smiles[:12], y[:12])):
-        with pytest.raises(MolmetaError, match="cannot be read: row 1, 'foo'"):
-            fitted.fit([smiles[0], "foo", *smiles[2:12]], y[:12])
+        with pytest.raises(MolmetaError, match="12 molecules have 11 labels"):
+            fitted.fit(smiles[:12], y[:11])
         assert not [name for name in vars(fitted) if name.endswith("_")]
         for ask in (fitted.predict, fitted.assess):
             with pytest.raises(NotFittedError):
                 ask(smiles)
+
+
+def test_what_cannot_be_read_is_left_out_of_a_fit(make, data, kind):
+    smiles, labels = data
+    y = labels[kind]
+    with pytest.warns(UserWarning, match=r"2 molecules cannot be read, .*: row 12, 'C\(C': RDKit"):
+        fitted = make().fit([*smiles[:12], "C(C", ""], [*y[:12], y[0], y[1]])
+    assert fitted.n_measured_ == len(set(smiles[:12]))
+    assert list(fitted.report_.rejected["row"]) == [13, 14]
+    assert_array_equal(fitted.predict(smiles), make().fit(smiles[:12], y[:12]).predict(smiles))
 
 
 def test_it_is_shown_in_a_line(make, data, kind):
@@ -242,8 +252,8 @@ def test_it_is_shown_in_a_line(make, data, kind):
 def test_what_is_wrong_with_the_measurements_is_said(make, data, kind):
     smiles, labels = data
     y = labels[kind]
-    with pytest.raises(MolmetaError, match=r"2 molecules cannot be read: row 1, 'C\(C': RDKit"):
-        make().fit([smiles[0], "C(C", *smiles[1:9], ""], y[:11])
+    with pytest.raises(MolmetaError, match="no row has both a readable SMILES and"):
+        make().fit(["C(C", "foo", "", "x"], y[:4])
     with pytest.raises(MolmetaError, match="5 molecules have 4 labels"):
         make().fit(smiles[:5], y[:4])
     with pytest.raises(MolmetaError, match="not a single one"):
