@@ -37,6 +37,10 @@ _LOG_NAME = re.compile(r"(?<![A-Za-z])log(?:10)?", re.IGNORECASE)
 _UNIT = re.compile(r"(?:(?<![A-Za-z])|(?<=\d))([pnumf]M|[mnup]?mol/[lL])(?![A-Za-z])")
 _FOLDED_UNIT = re.compile(r"(?:(?<![a-z])|(?<=\d))([num]m)(?![a-z])", re.IGNORECASE)
 _BARE_MOLAR = re.compile(r"[(\[_ ]M(?:[)\]]|$)")
+_DOSE = re.compile(  # of `at 10 uM`; the 50 of `IC 50 nM` is none, nor the 2 of `CB2_nM`
+    r"(?<![A-Za-z0-9.])(?<![CDIM][_ ])\d+(?:\.\d+)?[\s_]*(?:[pnumf]?M|[mnup]?mol/L)(?![A-Za-z])",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"%|percent|pct", re.IGNORECASE)
 
 
@@ -71,8 +75,14 @@ def check_unit(text: str) -> str:
 
 
 def unit_in_name(name: str) -> str | None:
-    """The unit that the name of a column says: of `IC50 (nM)`, `Ki_uM`, `logIC50_M`, `pIC50`."""
+    """The unit that the name of a column says: of `IC50 (nM)`, `Ki_uM`, `logIC50_M`, `pIC50`.
+
+    A concentration at which something was measured, as in `inhibition at 10 uM`, is none.
+    """
     tidy = name.translate(MICRO)
+    if _PERCENT.search(tidy):
+        return PERCENT
+    tidy = _DOSE.sub("", tidy)
     if _P_NAME.search(tidy):
         return NEGATIVE
     measure = _MEASURE.search(tidy)
@@ -80,8 +90,6 @@ def unit_in_name(name: str) -> str | None:
     unit = read_unit(found[1]) if found else ("M" if measure and _BARE_MOLAR.search(tidy) else None)
     if unit in MOLAR and _LOG_NAME.search(tidy):
         return LOG + unit
-    if unit is None and _PERCENT.search(tidy):
-        return PERCENT
     return unit
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from rdkit import Chem, DataStructs
+from tqdm import tqdm
 
 from molmeta.errors import ConfigError, MolmetaError
 from molmeta.models import Domain
@@ -170,12 +171,14 @@ def _affordable(
 ) -> list[int]:
     chosen: list[int] = []
     left = np.inf if budget is None else budget
-    for position in candidates:
-        if len(chosen) == n:
-            break
-        if prices[position] <= left:
-            chosen.append(position)
-            left -= prices[position]
+    with tqdm(total=n, desc="choosing", unit=" molecules", delay=2, disable=None) as bar:
+        for position in candidates:
+            if len(chosen) == n:
+                break
+            if prices[position] <= left:
+                chosen.append(position)
+                left -= prices[position]
+                bar.update()
     return chosen
 
 

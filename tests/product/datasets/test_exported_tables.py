@@ -13,6 +13,7 @@ from rdkit import Chem
 from molmeta import Classification, FewShotRegressor, MolmetaError, from_pretrained, read_table
 from molmeta.cli.main import main
 from molmeta.datasets import table_files
+from molmeta.datasets.units import unit_in_name
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 SMILES = ["c1ccccc1O", "c1ccccc1N", "CCCCO", "CCCCN", "c1ccncc1", "CC(=O)OCC", "CCSCC", "CCCl"]
@@ -185,14 +186,13 @@ def test_the_fields_of_an_sdf_are_measurements(tmp_path: Path) -> None:
 def test_a_workbook_is_read_or_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = written(tmp_path, "", "a.xlsx")
-    cells = pd.DataFrame([["Smiles", "IC50 (nM)"], *zip(SMILES, NM, strict=True)])
-
-    def workbook(*_: object, **__: object) -> dict[str, pd.DataFrame]:
-        return {"notes": pd.DataFrame(), "data": cells}
-
-    monkeypatch.setattr(table_files.pd, "read_excel", workbook)
-    assert read_table(path).assays["pIC50"].values.tolist() == pytest.approx(P)
+    path = tmp_path / "a.xlsx"
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame().to_excel(book, sheet_name="notes")
+        cells = {"Smiles": SMILES, "IC50 (nM)": [*NM[:-1], f">{NM[-1]}"]}
+        pd.DataFrame(cells).to_excel(book, sheet_name="data", index=False)
+    assay = read_table(path).assays["pIC50"]
+    assert assay.values.tolist() == pytest.approx(P) and assay.censor[-1] == -1
 
     def missing(*_: object, **__: object) -> None:
         raise ImportError("openpyxl")
@@ -200,6 +200,22 @@ def test_a_workbook_is_read_or_the_extra_is_named(
     monkeypatch.setattr(table_files.pd, "read_excel", missing)
     with pytest.raises(MolmetaError, match=r"pip install 'molmeta\[excel\]'"):
         read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        *((name, "%") for name in ("%inh at 10 uM", "% inhibition @ 1uM", "pct_inhib_10uM")),
+        *((name, None) for name in ("inhibition at 10 µM", "Inh_10uM", "activity_at_0.5_uM")),
+        *((name, "nM") for name in ("IC50nM", "IC 50 nM", "CB2_nM", "IC50 (nM) at 5 uM ATP")),
+    ],
+)
+def test_a_dose_in_a_name_is_no_unit(name: str, unit: str | None, tmp_path: Path) -> None:
+    assert unit_in_name(name) == unit
+    values = NM if unit == "nM" else P
+    found = read_table(written(tmp_path, table(values, f"smiles,{name}")))
+    (assay,) = found.assays.values()
+    assert assay.values.tolist() == pytest.approx(P)
 
 
 def test_descriptors_and_errors_beside_an_assay_are_left_out(tmp_path: Path) -> None:
@@ -244,9 +260,9 @@ def test_a_molecule_has_one_verdict(
     assert f"{len(rejected)} rows cannot be used (the first: row {first['row']}," in printed
     assert first["reason"] in printed
     frame = pd.read_csv(path)
-    with pytest.raises(MolmetaError, match=f"{len(rejected)} molecules cannot be read") as caught:
+    with pytest.warns(UserWarning, match=f"{len(rejected)} molecules cannot be read") as caught:
         FewShotRegressor(calibrate=False).fit(frame.iloc[:, 0], frame.iloc[:, 1])
-    assert first["reason"] in str(caught.value)
+    assert first["reason"] in str(caught[0].message)
 
 
 def test_tautomers_are_named_so(capsys: pytest.CaptureFixture[str]) -> None:
