@@ -18,7 +18,7 @@ from molmeta.featurizers import Policy
 from molmeta.files import read_text
 from molmeta.learners import Learner
 from molmeta.schema import LARGEST, check_values, shown
-from molmeta.tasks import target_from_dict
+from molmeta.tasks import ImageChanges, target_from_dict
 
 FOLDERS = ("", "images", "nguyen2020", "fsmol")  # of the experiments that are shipped
 SCHEDULES = ("constant", "cosine")
@@ -26,7 +26,7 @@ OPTIMISERS = ("adamw", "sgd")
 FITTED = {"whitened", "taught"}  # encoders whose coordinates training molecules give
 LEAST = {  # that a number, or each of several, can be
     **dict.fromkeys(("steps", "patience", "seed", "shots", "lr", "encoder_lr", "weight_decay"), 0),
-    **dict.fromkeys(("clip", "values_weight"), 0),
+    **dict.fromkeys(("clip", "values_weight", "change_classes", "compose_classes"), 0),
     **dict.fromkeys(("evaluate_every", "validation_draws", "max_atoms"), 1),
     **dict.fromkeys(("support_sizes", "query_size", "query_shots"), 1),
     **dict.fromkeys(("meta_batch_size", "meta_batch_classes", "batch_size"), 1),
@@ -124,11 +124,21 @@ class Shots:
         Queries a class.
     meta_batch_classes : int
         Classes in a step, over all its episodes: 20 are four 5-way episodes, or one of 20.
+    change_drawings, change_classes, compose_classes
+        Of `ImageChanges`: what of a training episode's images is changed.
     """
 
     shots: tuple[int, ...] = (1, 5)
     query_shots: int = 5
     meta_batch_classes: int = 20
+    change_drawings: bool = False
+    change_classes: float = 0.0
+    compose_classes: float = 0.0
+
+    @property
+    def changes(self) -> ImageChanges:
+        """What of the images is changed."""
+        return ImageChanges(self.change_drawings, self.change_classes, self.compose_classes)
 
     def meta_batch_size(self, n_way: int) -> int:
         """Episodes a step."""

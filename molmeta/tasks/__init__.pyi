@@ -8,6 +8,7 @@ from .episode import Episode as Episode
 from .episode import Examples as Examples
 from .episode import Inputs as Inputs
 from .episode import cat as cat
+from .image_changes import ImageChanges as ImageChanges
 from .image_sampling import NWayKShot as NWayKShot
 from .image_sampling import evaluation_images as evaluation_images
 from .images import Images as Images

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from molmeta.errors import ConfigError, TooFewMeasurements
 from molmeta.seeds import generator
 from molmeta.tasks.episode import Episode, Examples
+from molmeta.tasks.image_changes import UNCHANGED, ImageChanges
 from molmeta.tasks.images import Images
 from molmeta.tasks.targets import Classification
 
@@ -32,6 +34,8 @@ class NWayKShot:
         Queries a class; episodes a meta-batch.
     seed : int
         With the step, all that a meta-batch depends on.
+    changes : ImageChanges
+        What of the images is changed, so that there is more to learn from.
 
     Raises
     ------
@@ -47,6 +51,7 @@ class NWayKShot:
     query_shots: int
     meta_batch_size: int
     seed: int = 0
+    changes: ImageChanges = UNCHANGED
 
     def __post_init__(self) -> None:
         if not self.shots or (min(self.shots) == 0 < max(self.shots)):
@@ -69,6 +74,7 @@ class NWayKShot:
                 order,
                 (self.n_way, k_shot, self.query_shots),
                 generator("train", self.seed, step, slot),
+                changes=self.changes,
             )
             for slot in range(self.meta_batch_size)
         ]
@@ -109,23 +115,34 @@ def _draw(
     rng: np.random.Generator,
     *,
     described: bool = False,
+    changes: ImageChanges | None = None,
 ) -> Episode:
     """Classes are drawn from `order`; the i-th class drawn has index i in the episode."""
     n_way, k_shot, query_shots = sizes
     target = Classification(n_way)
     classes = rng.permutation(order)[:n_way]
-    shuffled = [rng.permutation(images.rows[c]) for c in classes]
+    x = _some_of_each(images, classes, k_shot + query_shots, rng)
+    if changes:
+        others = rng.permutation(order)[:n_way]
+        x = changes.of(x, _some_of_each(images, others, k_shot + query_shots, rng), rng)
 
     def examples(start: int, size: int) -> Examples:
-        rows = np.concatenate([rows[start : start + size] for rows in shuffled])
         mixed = rng.permutation(n_way * size)
         y = torch.from_numpy(mixed // size)
-        return Examples(images.tensor(rows[mixed]), y, target)
+        return Examples(x[:, start : start + size].flatten(0, 1)[mixed], y, target)
 
     support, query = examples(0, k_shot), examples(k_shot, query_shots)
     if described or not k_shot:
         support = _described(images, classes)
     return Episode(support, query, ", ".join(images.names[c] for c in classes))
+
+
+def _some_of_each(
+    images: Images, classes: np.ndarray, count: int, rng: np.random.Generator
+) -> Tensor:
+    """Images of classes, drawn: `[classes, count, C, H, W]`."""
+    rows = np.concatenate([rng.permutation(images.rows[c])[:count] for c in classes])
+    return images.tensor(rows).unflatten(0, (len(classes), count))
 
 
 def _described(images: Images, classes: np.ndarray) -> Examples:

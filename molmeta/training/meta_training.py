@@ -240,6 +240,7 @@ def meta_train_images(
         drawn.query_shots,
         drawn.meta_batch_size(ways),
         experiment.training.seed,
+        drawn.changes,
     )
 
     def validate(one: Learner) -> float:

@@ -171,6 +171,27 @@ def test_an_encoder_can_begin_with_a_trained_one_and_be_held_fast(config, tmp_pa
             meta_train_images(str(follower), split.train, n_way=2, progress=False)
 
 
+def test_learners_of_a_benchmark_share_the_encoder_that_they_begin_with(config, tmp_path):
+    names = []
+    for learner in ("siamese", "matching"):
+        path = tmp_path / f"{learner}.toml"
+        text = EXPERIMENT.replace('"prototypical"', f'"{learner}"')
+        path.write_text(text + f'encoder_lr = 0.0\nencoder_from = "{config}"\n')
+        names.append(str(path))
+    runs = tmp_path / "runs"
+    results = run_image_benchmark(names, "digits", (), TINY, runs, workers=1)
+    assert set(results.scores["learner"]) == {"siamese", "matching", "nearest_neighbours"}
+    most = runs / f"{max(TINY.n_ways)}-way"
+    (begun,) = most.glob(f"*/{config.stem}/model.safetensors")
+    assert not list(runs.rglob("encoders"))
+    first = from_pretrained(begun.parent).learner.state_dict()
+    for learner in ("siamese", "matching"):
+        for folder in runs.glob(f"*/*/{learner}"):
+            weights = from_pretrained(folder).learner.state_dict()
+            shared = [name for name in first if name.startswith("encoder.")]
+            assert shared and all(first[name].equal(weights[name]) for name in shared)
+
+
 def test_molecules_and_images_are_not_mixed_up(config):
     split = digits_split()
     with pytest.raises(ConfigError, match=r"'prototypical' is for molecules.*images/prototypical"):
