@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from molmeta import registry
 from molmeta.encoders.base import Encoder
 from molmeta.errors import ConfigError
+from molmeta.molecules import Molecules
 from molmeta.tasks import Inputs
 
 NOTHING = 1e-12  # of the largest variance: a direction in which nothing varies
@@ -81,7 +82,12 @@ class Whitened(Encoder):
         self.register_buffer("factor", torch.eye(self.network.dim)[:, -self.dim :])
 
     def forward(self, x: Inputs) -> Tensor:
-        """Encode inputs: `[n, dim]`."""
+        """Encode inputs: `[n, dim]`; molecules may remember what stays as it is."""
+        if self.free or not isinstance(x, Molecules):
+            return self._coordinates(x)
+        return x.vectors(self, self._coordinates).to(self.mean)
+
+    def _coordinates(self, x: Inputs) -> Tensor:
         z = (self.network(x) - self.mean) @ self.factor
         return F.normalize(z, dim=1) * self.dim**0.5 if self.unit else z
 

@@ -7,16 +7,17 @@ registry has under that name; of many molecules it is kept on disk (`Molecules.k
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from rdkit import Chem
 from torch import Tensor
 
 from molmeta.errors import MolmetaError
-from molmeta.molecules.blocks import Block, Graphs
+from molmeta.molecules.blocks import Block, Dense, Graphs
 from molmeta.molecules.describing import featurize, featurize_smiles
 from molmeta.molecules.environments import Environments, distinct_environments
 from molmeta.molecules.prepared import BLOCKS, Prepared
@@ -38,6 +39,7 @@ class _Store:
         self.blocks: dict[str, Block] = {}
         self.environments: dict[tuple[str, int, bool], Environments] = {}
         self.prepared: Prepared | None = None
+        self.vectors: dict[Any, Dense | None] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -46,8 +48,7 @@ class _Store:
     def smiles(self) -> list[str]:
         """All SMILES."""
         if self._smiles is None:
-            if self.parsed is None:
-                raise MolmetaError("of these molecules blocks were kept, but no SMILES")
+            assert self.parsed is not None, "a store of blocks alone"
             self._smiles = [Chem.MolToSmiles(mol) for mol in self.parsed]
         return self._smiles
 
@@ -66,6 +67,8 @@ class _Store:
     def compute(self, names: Sequence[str], workers: int) -> None:
         """Open or compute the missing blocks, in one pass over the molecules, parsed once."""
         missing = [name for name in names if name not in self.blocks]
+        if self._smiles is None and self.parsed is None:
+            return  # what was kept is all that there is
         if self.prepared is not None:
             for name in missing:
                 if block := self.prepared.block(name):
@@ -165,6 +168,8 @@ class Molecules:
     def block(self, name: str) -> Any:
         """A block of the whole *store*; its rows `self.index` belong to this view."""
         self._store.compute([name], workers=1)
+        if name not in self._store.blocks:
+            raise MolmetaError(f"of these molecules blocks were kept, but not '{name}'")
         return self._store.blocks[name]
 
     def keep_in(self, folder: Path) -> Molecules:
@@ -176,6 +181,27 @@ class Molecules:
     def attach(self, name: str, block: Block) -> None:
         """Give the whole *store* a block that no featuriser computes."""
         self._store.blocks[name] = block
+
+    def remember(self, by: Any, vectors: Dense | None = None) -> None:
+        """Keep what `by` gives as vectors of the whole *store*; or have it given already."""
+        self._store.vectors[by] = vectors
+
+    def remembered(self, by: Any) -> Dense | None:
+        """The vectors of the whole *store* that `by` gave, if they were kept."""
+        return self._store.vectors.get(by)
+
+    def vectors(self, by: Any, compute: Callable[[Molecules], Tensor]) -> Tensor:
+        """Vectors of this view `[n, d]`: what was remembered, or else computed.
+
+        What is computed for the whole store, in its order, is kept where `remember` asked for it.
+        """
+        known = self._store.vectors.get(by)
+        if known is not None:
+            return torch.from_numpy(known.values[self.index])
+        found = compute(self)
+        if by in self._store.vectors and np.array_equal(self.index, np.arange(len(self._store))):
+            self._store.vectors[by] = Dense(found.detach().cpu().numpy())
+        return found
 
     def apart(self) -> Molecules:
         """The same in a store of their own, without blocks: for few of a large store."""
@@ -231,7 +257,6 @@ class Molecules:
         `x [atoms, F]` and `edge_attr [2 · bonds, G]` are one-hot floats, every bond stands in
         both directions, and `smiles` is kept.
         """
-        import torch
         from torch_geometric.data import Data
 
         graphs = self.block("graph").take(self.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import warnings
 from collections.abc import Sequence
@@ -13,13 +14,16 @@ from typing import Any
 
 import numpy as np
 import rdkit
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
+from torch import nn
 
+from molmeta.encoders import Encoder, Whitened
 from molmeta.featurizers import Policy
 from molmeta.files import write_atomic
-from molmeta.models import BaseModel
-from molmeta.molecules import BLOCKS, Block, Molecules, made_by, put_together, taken_apart
+from molmeta.models import BaseModel, tensors_sha256
+from molmeta.molecules import BLOCKS, Block, Dense, Molecules, made_by, put_together, taken_apart
 from molmeta.screening import reading
 from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask
@@ -55,7 +59,8 @@ class FeatureStore:
     A file is named by the checksum of all that its content depends on: the texts of the rows, the
     policy by which they are read, RDKit's version, and the code of the featurisers. So it is found
     by whoever has the same rows, whatever library they stand in, and by nobody else. It is whole or
-    not there, memory-mapped, and has a checksum; a million molecules take about a gigabyte.
+    not there, memory-mapped, and has a checksum. A million molecules take 1.2 GB of fingerprints
+    and descriptors, and 4 bytes for each number of a network's vectors: 2 GB more with `default`.
 
     Parameters
     ----------
@@ -64,15 +69,30 @@ class FeatureStore:
     kind : {"smiles", "molblock"}
     blocks : sequence of str
         That a model reads.
+    networks : sequence of Encoder
+        Of the model, that stay as they are: their vectors are kept, in place of what they read.
     """
 
-    def __init__(self, folder: Path, policy: Policy, kind: Kind, blocks: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        policy: Policy,
+        kind: Kind,
+        blocks: Sequence[str],
+        networks: Sequence[Encoder] = (),
+    ) -> None:
         self.folder, self.policy, self.kind, self.blocks = folder, policy, kind, tuple(blocks)
+        self.networks = {f"network{k}": network for k, network in enumerate(networks)}
 
     @classmethod
     def of(cls, folder: Path, base: BaseModel, kind: Kind) -> FeatureStore:
         """For what a model reads."""
-        return cls(folder, base.experiment.model.policy, kind, base.blocks)
+        encoder, policy = getattr(base.learner, "encoder", None), base.experiment.model.policy
+        if not isinstance(encoder, Encoder):
+            return cls(folder, policy, kind, base.blocks)
+        networks = [one for one in encoder.modules() if isinstance(one, Whitened) and not one.free]
+        blocks = list(dict.fromkeys(read_beside(encoder, networks)))
+        return cls(folder, policy, kind, blocks, networks)
 
     def told(self, rows: Sequence[Ask]) -> str:
         """What becomes of a library that begins with these rows."""
@@ -90,7 +110,8 @@ class FeatureStore:
             return None
         code = sha256(Path(str(reading.__file__)).read_bytes()).hexdigest()
         about = [self.kind, asdict(self.policy), rdkit.__version__, self.blocks, codes, code]
-        return json.dumps(about)
+        networks = [_network_sha256(network) for network in self.networks.values()]
+        return json.dumps([*about, networks])
 
     def path(self, rows: Sequence[Ask]) -> Path | None:
         """Where the features of these rows stand; None where no file can tell what made them."""
@@ -111,10 +132,17 @@ class FeatureStore:
             others = {int(place): (status, why) for place, status, why in about["others"]}
             places = [i for i in range(len(rows)) if i not in others]
             molecules = Molecules.of_blocks(blocks, len(places))
+            for name, network in self.networks.items():
+                molecules.remember(network, Dense(arrays[name]))
             return Described(places, molecules, about["smiles"], others)
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             warnings.warn(f"{path} is damaged ({error}) and is made again", stacklevel=2)
             return None
+
+    def ask(self, molecules: Molecules) -> None:
+        """Let molecules remember what is to be kept of them."""
+        for network in self.networks.values():
+            molecules.remember(network)
 
     def keep(self, rows: Sequence[Ask], found: Described) -> None:
         """Write the features of these rows; a folder that cannot be written to is warned of."""
@@ -122,7 +150,10 @@ class FeatureStore:
         made = {name: found.molecules.block(name) for name in self.blocks}
         if path is None or any(type(block) not in BLOCKS.values() for block in made.values()):
             return
-        arrays: dict[str, np.ndarray] = {}
+        vectors = [found.molecules.remembered(network) for network in self.networks.values()]
+        if any(one is None for one in vectors):
+            return
+        arrays = {name: one.values for name, one in zip(self.networks, vectors, strict=True) if one}
         about: dict[str, Any] = {"smiles": list(found.smiles), "blocks": {}}
         about["others"] = [[place, *why] for place, why in found.others.items()]
         for name, block in made.items():
@@ -134,6 +165,30 @@ class FeatureStore:
             write_atomic(path, save(arrays, {HEADER: _digest(arrays, text) + text}))
         except OSError as error:
             warnings.warn(f"{path} could not be kept: {error}", stacklevel=2)
+
+
+def read_beside(encoder: Encoder, networks: Sequence[nn.Module]) -> list[str]:
+    """The blocks that an encoder reads beside what some of its networks read."""
+    if encoder in networks:
+        return []
+    parts = [
+        part
+        for child in encoder.children()
+        for part in (child if isinstance(child, nn.ModuleList) else [child])
+        if isinstance(part, Encoder)
+    ]
+    own = getattr(encoder, "shown", ()) if parts else encoder.blocks
+    return [*own, *(name for part in parts for name in read_beside(part, networks))]
+
+
+def _network_sha256(network: nn.Module) -> str:
+    """Checksum of all that a network's vectors depend on but the molecules."""
+    files = {inspect.getfile(type(one)) for one in network.modules()}
+    code = [sha256(Path(path).read_bytes()).hexdigest() for path in sorted(files)]
+    weights = tensors_sha256(network.state_dict())
+    blocks = [made_by(name) for name in getattr(network, "blocks", ())]
+    told = [repr(network), weights, torch.__version__, *code, *map(str, blocks)]
+    return sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -73,6 +73,8 @@ class Scorer:
             except (MolmetaError, RuntimeError, ValueError):
                 pass  # of one molecule perhaps, which is found as it is read
         mols, found = self._described(rows)
+        if self.features:
+            self.features.ask(found.molecules)
         numbers, failures = self._of_each(mols, found.molecules)
         if self.features and not any(failures):
             self.features.keep(rows, found)

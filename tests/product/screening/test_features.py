@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from library_files import CONTENTS, SMILES
 from rdkit import Chem
 
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import load_embedded
+from molmeta.encoders.gin import GIN
 from molmeta.featurizers.standardisation import Policy
 from molmeta.models import CHUNK
 from molmeta.models.base import AdaptedAssay, BaseModel
@@ -190,3 +192,26 @@ def test_the_command_keeps_features(
         assert not main([*command, "--preds-path", str(tmp_path / f"{name}.csv")])
         assert f"features were {told} {tmp_path / 'kept'}" in capsys.readouterr().err
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_vectors_of_a_network_that_stays_are_kept_in_place_of_its_graphs(
+    adapted: AdaptedAssay, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    screen(adapted, library, tmp_path / "a.csv", features=kept)
+    store = FeatureStore.of(kept, adapted.base, "smiles")
+    assert store.networks and "graph" in adapted.base.blocks and "graph" not in store.blocks
+    monkeypatch.setattr(GIN, "forward", None)
+    screen(adapted, library, tmp_path / "b.csv", features=kept)
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
+
+
+def test_other_weights_have_other_features(adapted: AdaptedAssay, tmp_path: Path) -> None:
+    rows = [Ask(text) for text in SMILES]
+    store = FeatureStore.of(tmp_path, adapted.base, "smiles")
+    again = FeatureStore.of(tmp_path, from_pretrained(), "smiles")
+    assert store.path(rows) == again.path(rows)
+    base = from_pretrained()
+    with torch.no_grad():
+        next(iter(FeatureStore.of(tmp_path, base, "smiles").networks.values())).factor[0, 0] += 1e-3
+    assert FeatureStore.of(tmp_path, base, "smiles").path(rows) != store.path(rows)
