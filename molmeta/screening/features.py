@@ -106,7 +106,7 @@ class FeatureStore:
     def _made_by(self) -> str | None:
         """What the rows are turned into features by, as text; None where it cannot be told."""
         codes = [made_by(name) for name in self.blocks]
-        if not codes or None in codes:
+        if None in codes or not (codes or self.networks):
             return None
         code = sha256(Path(str(reading.__file__)).read_bytes()).hexdigest()
         about = [self.kind, asdict(self.policy), rdkit.__version__, self.blocks, codes, code]

@@ -194,13 +194,16 @@ def test_the_command_keeps_features(
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
 
 
+@pytest.mark.parametrize("name", ["default", "anil"])
 def test_vectors_of_a_network_that_stays_are_kept_in_place_of_its_graphs(
-    adapted: AdaptedAssay, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    base, assay = from_pretrained(name), load_embedded()["CHEMBL4203_Ki"].take(np.arange(32))
+    adapted = base.adapt(assay if name == "default" else assay.binarise())
     kept = tmp_path / "kept"
     screen(adapted, library, tmp_path / "a.csv", features=kept)
-    store = FeatureStore.of(kept, adapted.base, "smiles")
-    assert store.networks and "graph" in adapted.base.blocks and "graph" not in store.blocks
+    store = FeatureStore.of(kept, base, "smiles")
+    assert store.networks and "graph" in base.blocks and "graph" not in store.blocks
     monkeypatch.setattr(GIN, "forward", None)
     screen(adapted, library, tmp_path / "b.csv", features=kept)
     assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
