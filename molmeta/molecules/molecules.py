@@ -62,7 +62,7 @@ class _Store:
         }
         found = {} if kept else self.environments
         alone = {"_smiles": self.smiles, "parsed": None, "blocks": blocks, "environments": found}
-        return {**vars(self), **alone}
+        return {**vars(self), **alone, "vectors": {}}
 
     def compute(self, names: Sequence[str], workers: int) -> None:
         """Open or compute the missing blocks, in one pass over the molecules, parsed once."""

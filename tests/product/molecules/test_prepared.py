@@ -58,7 +58,7 @@ def test_nothing_is_computed_when_it_is_there(
     def refuse(*_: object) -> None:
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("molmeta.molecules.molecules.featurize", refuse)
+    monkeypatch.setattr("molmeta.molecules.molecules.featurize_smiles", refuse)
     kept(drugs.smiles, tmp_path).compute("ecfp4")
     with pytest.raises(AssertionError):  # of other molecules nothing is kept
         kept(drugs.smiles[1:], tmp_path).compute("ecfp4")
