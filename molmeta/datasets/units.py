@@ -79,10 +79,7 @@ def unit_in_name(name: str) -> str | None:
 
     A concentration at which something was measured, as in `inhibition at 10 uM`, is none.
     """
-    tidy = name.translate(MICRO)
-    if _PERCENT.search(tidy):
-        return PERCENT
-    tidy = _DOSE.sub("", tidy)
+    tidy = _DOSE.sub("", name.translate(MICRO))
     if _P_NAME.search(tidy):
         return NEGATIVE
     measure = _MEASURE.search(tidy)
@@ -90,6 +87,8 @@ def unit_in_name(name: str) -> str | None:
     unit = read_unit(found[1]) if found else ("M" if measure and _BARE_MOLAR.search(tidy) else None)
     if unit in MOLAR and _LOG_NAME.search(tidy):
         return LOG + unit
+    if unit is None and _PERCENT.search(tidy):
+        return PERCENT
     return unit
 
 

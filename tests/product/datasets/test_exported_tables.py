@@ -208,6 +208,7 @@ def test_a_workbook_is_read_or_the_extra_is_named(
         *((name, "%") for name in ("%inh at 10 uM", "% inhibition @ 1uM", "pct_inhib_10uM")),
         *((name, None) for name in ("inhibition at 10 µM", "Inh_10uM", "activity_at_0.5_uM")),
         *((name, "nM") for name in ("IC50nM", "IC 50 nM", "CB2_nM", "IC50 (nM) at 5 uM ATP")),
+        *((name, "nM") for name in ("IC50 (nM) 10% FBS", "IC50_nM_10%serum")),
     ],
 )
 def test_a_dose_in_a_name_is_no_unit(name: str, unit: str | None, tmp_path: Path) -> None:
