@@ -20,7 +20,7 @@ def in_chunks(
     workers: int = 1,
     what: str | None = None,
 ) -> Iterator[Result]:
-    """What a function gives for each chunk of molecules, in their order.
+    """What a function gives for each chunk of molecules, in their order; of none, for none.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def in_chunks(
     what : str, optional
         Is done: for the bar that a terminal shows.
     """
-    chunks = [molecules[start : start + CHUNK] for start in range(0, len(molecules), CHUNK)]
+    starts = range(0, max(1, len(molecules)), CHUNK)
+    chunks = [molecules[start : start + CHUNK] for start in starts]
     found = _each(function, chunks, more, min(workers, len(chunks)))
     with tqdm(total=len(molecules), desc=what, unit=" molecules", delay=2, disable=None) as bar:
         for chunk, result in zip(chunks, found, strict=True):

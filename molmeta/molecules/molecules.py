@@ -21,7 +21,7 @@ from molmeta.molecules.blocks import Block, Dense, Graphs
 from molmeta.molecules.describing import featurize, featurize_smiles
 from molmeta.molecules.environments import Environments, distinct_environments
 from molmeta.molecules.prepared import BLOCKS, Prepared
-from molmeta.processes import in_chunks
+from molmeta.processes import CHUNK, in_chunks
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
@@ -48,7 +48,8 @@ class _Store:
     def smiles(self) -> list[str]:
         """All SMILES."""
         if self._smiles is None:
-            assert self.parsed is not None, "a store of blocks alone"
+            if self.parsed is None:
+                raise MolmetaError("of these molecules blocks were kept, but no SMILES")
             self._smiles = [Chem.MolToSmiles(mol) for mol in self.parsed]
         return self._smiles
 
@@ -85,7 +86,7 @@ class _Store:
 
     def _featurized(self, names: list[str], workers: int) -> Iterator[dict[str, Any]]:
         """Chunk by chunk, so that no more than one is in the form that RDKit gives."""
-        if self.parsed and workers == 1:
+        if self.parsed is not None and (workers == 1 or len(self) <= CHUNK):
             yield from in_chunks(featurize, self.parsed, names)
         else:
             yield from in_chunks(featurize_smiles, self.smiles, names, workers=workers)

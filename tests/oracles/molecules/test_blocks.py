@@ -83,6 +83,13 @@ def test_cat_of_different_stores_has_the_same_blocks(smiles, computed):
     assert decoded(joined) == decoded(Molecules(joined.smiles))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_no_molecules_have_blocks_without_rows(workers):
+    for none in (Molecules([]), Molecules(parsed=[])):
+        found = none.compute(*BLOCKS, workers=workers)
+        assert [len(found.block(name)) for name in BLOCKS] == [0] * len(BLOCKS)
+
+
 def test_two_workers_give_the_same_blocks_as_one(smiles, monkeypatch):
     alone = Molecules(smiles).compute(*BLOCKS)
     monkeypatch.setattr(processes, "CHUNK", 10)  # so that 32 molecules are shared out at all
