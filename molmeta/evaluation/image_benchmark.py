@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -49,7 +48,7 @@ def run_image_benchmark(
     save_dir : Path
         Trained models, `<n_way>-way/<split>/<learner>`; runs that are there are taken up. A
         learner whose weights do not depend on n_way is trained once, on the largest. What encoders
-        begin with (`encoder_from`) is trained ahead, once for each split.
+        begin with (`encoder_from`) is trained once for each split.
     workers : int
         Processes; a learner is trained and scored in one, with one thread.
 
@@ -65,32 +64,13 @@ def run_image_benchmark(
         for n_way in protocol.n_ways:
             for k in protocol.shots:
                 evaluation_images(getattr(split, protocol.part), n_way, k, protocol.query_shots, 0)
-    begun_with = [] if protocol.full else beginnings(names)
-    run_jobs(_train_and_score, _jobs(begun_with, data, paths, splits, protocol, save_dir), workers)
-    jobs = _jobs(names, data, paths, splits, protocol, save_dir)
-    return run_jobs(_train_and_score, jobs, workers)
-
-
-def beginnings(names: Sequence[str]) -> list[str]:
-    """The experiments that the encoders of others begin with; models that are there are none."""
-    found = (one for name in names for one in load_experiment(name).training.beginnings)
-    return [name for name in dict.fromkeys(found) if not model_folder(name)]
-
-
-def _jobs(
-    names: Sequence[str],
-    data: str,
-    paths: tuple[str, ...],
-    splits: Sequence[ImageSplit],
-    protocol: ImageProtocol,
-    save_dir: Path,
-) -> list[tuple[Any, ...]]:
-    return [
+    jobs = [
         (name, (data, paths, fold), n_ways, protocol, save_dir)
         for name in names
         for n_ways in trained_together(load_experiment(name), protocol.n_ways)
         for fold in range(len(splits))
     ]
+    return run_jobs(_train_and_score, jobs, workers)
 
 
 def trained_together(experiment: Experiment, n_ways: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -146,13 +126,15 @@ def published_size(experiment: Experiment) -> Experiment:
     return replace(experiment, model=replace(experiment.model, encoder=encoder), training=training)
 
 
-def begun(experiment: Experiment, folder: Path) -> Experiment:
-    """The experiment with an encoder that begins as one that was trained in a folder."""
+def begun(experiment: Experiment, split: ImageSplit, n_way: int, folder: Path) -> Experiment:
+    """The experiment with an encoder that begins as one that is trained, or was, in a folder."""
     name = experiment.training.encoder_from
     if not name or model_folder(name):
         return experiment
-    trained = str(folder / load_experiment(name).name)
-    return replace(experiment, training=replace(experiment.training, encoder_from=trained))
+    first = load_experiment(name)
+    trained = folder / first.name
+    meta_train_images(first, split.train, split.validation, n_way=n_way, save_dir=trained)
+    return replace(experiment, training=replace(experiment.training, encoder_from=str(trained)))
 
 
 def _train_and_score(
@@ -168,9 +150,12 @@ def _train_and_score(
     most = max(n_ways)
     folder = save_dir / f"{most}-way" / split.name / experiment.name
     if experiment.training.steps:
-        shared = save_dir / f"{max(protocol.n_ways)}-way" / split.name
+        largest = max(protocol.n_ways)
+        shared = save_dir / f"{largest}-way" / split.name
         model = meta_train_images(
-            published_size(experiment) if protocol.full else begun(experiment, shared),
+            published_size(experiment)
+            if protocol.full
+            else begun(experiment, split, largest, shared),
             split.train,
             split.validation,
             n_way=most,

@@ -150,10 +150,10 @@ class FeatureStore:
         made = {name: found.molecules.block(name) for name in self.blocks}
         if path is None or any(type(block) not in BLOCKS.values() for block in made.values()):
             return
-        vectors = [found.molecules.remembered(network) for network in self.networks.values()]
-        if any(one is None for one in vectors):
+        vectors = {name: found.molecules.remembered(one) for name, one in self.networks.items()}
+        arrays = {name: one.values for name, one in vectors.items() if one is not None}
+        if len(arrays) < len(vectors):
             return
-        arrays = {name: one.values for name, one in zip(self.networks, vectors, strict=True) if one}
         about: dict[str, Any] = {"smiles": list(found.smiles), "blocks": {}}
         about["others"] = [[place, *why] for place, why in found.others.items()]
         for name, block in made.items():

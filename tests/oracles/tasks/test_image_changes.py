@@ -65,10 +65,9 @@ def test_a_composed_class_has_the_ink_of_two() -> None:
 
 def test_shares_are_of_the_classes() -> None:
     draws = [changed(ImageChanges(classes=0.5), seed) for seed in range(60)]
-    same = torch.stack([(one == blots(1)).flatten(1).all(dim=1) for one in draws])
-    # an image that is warped by the identity is itself to rounding, so that it may be equal or not
+    # an image that is warped by the identity is itself to rounding
     near = torch.stack([(one - blots(1)).abs().flatten(1).amax(dim=1) < 1e-5 for one in draws])
-    assert 0.35 < near.double().mean() < 0.65 and (near | ~same).all()
+    assert 0.35 < near.double().mean() < 0.65
 
 
 def test_what_is_drawn_depends_on_the_seed_alone() -> None:
