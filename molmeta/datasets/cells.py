@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,10 @@ from molmeta.datasets.units import MICRO, read_unit
 from molmeta.errors import DataError
 
 RELATIONS = {"": 0, "=": 0, "==": 0, "~": 0, "≈": 0, "<": -1, "<=": -1, "≤": -1}
-RELATIONS |= {">": 1, ">=": 1, "≥": 1}
+RELATIONS |= {">": 1, ">=": 1, "≥": 1, ">>": 1, "<<": -1, "=>": 1, "=<": -1}
+RELATION_WORDS = {"gt": 1, "ge": 1, "greater": 1, "greater than": 1, "more than": 1, "above": 1}
+RELATION_WORDS |= {"lt": -1, "le": -1, "less": -1, "less than": -1, "below": -1, "smaller": -1}
+RELATIONS |= {**RELATION_WORDS, "eq": 0, "equal": 0, "equals": 0, "equal to": 0, "approx": 0}
 EMPTY = {"", "na", "n/a", "nan", "null", "none", "<na>"}  # what programs write for nothing
 MISSING = EMPTY | {
     "#n/a", "#na", "#value!", "#div/0!", "#num!", "#ref!", "nd", "n.d.", "n.d", "n.a.", "n.a",
@@ -28,12 +32,24 @@ INACTIVE = {
     "-1.0", "0", "0.0",
 }  # fmt: skip
 
-_RELATION = r"^\s*(?P<relation>[<>]=|==|[<>=~≈≤≥])?\s*(?P<number>.*?)\s*$"
+RELATION_SIGNS = ("=", "~", "<", "<=", ">", ">=")  # of these, as they are shown
+LOOKED = 200  # rows of a file that are looked at to tell what a comma is
+
+_RELATION = r"^\s*(?P<relation>[<>]=|=[<>=]|>>|<<|[<>=~≈≤≥])?\s*(?P<number>.*?)\s*$"
 _NUMBER = r"[+-]?(?:\d[\d.,'   ]*|\.\d+|,\d+)(?:[eE][+-]?\d+)?"
 _WITH_UNIT = re.compile(rf"^({_NUMBER})\s*([a-zA-Zµμ%(−-][^\d]*)$")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d*,\d+|[1-9]\d{0,2}(\.\d{3})+,\d+)([eE][+-]?\d+)?")
+_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(['    ]\d{3})+([.,]\d+)?")
+
+
+class Commas(Enum):
+    """What a comma in a number is."""
+
+    DECIMAL = "decimal commas"
+    THOUSANDS = "commas between thousands"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -74,6 +90,12 @@ def parse_relations(texts: pd.Series) -> pd.DataFrame:
     return texts.str.extract(_RELATION).fillna("")
 
 
+def tidy_relations(texts: pd.Series) -> pd.Series:
+    """Relations in a column of their own, in small letters; words for a missing one become ""."""
+    tidy = texts.str.strip("' ").str.strip().str.lower()
+    return tidy.mask(tidy.isin(MISSING), "")
+
+
 def is_number(text: str) -> bool:
     """Whether a cell is a finite number or a bound, maybe with a unit."""
     cells = read_cells(pd.Series([text], dtype=object))
@@ -81,7 +103,11 @@ def is_number(text: str) -> bool:
 
 
 def read_cells(
-    texts: pd.Series, *, logarithmic: bool = False, semicolons: bool = False, classes: bool = True
+    texts: pd.Series,
+    *,
+    logarithmic: bool = False,
+    commas: Commas = Commas.THOUSANDS,
+    classes: bool = True,
 ) -> Cells:
     """Read a column of texts.
 
@@ -89,16 +115,15 @@ def read_cells(
     ----------
     logarithmic : bool
         Whether values are small by what they are called, so that `7,301` is 7.301.
-    semicolons : bool
-        Whether cells are separated by semicolons, as where numbers have decimal commas.
-
+    commas : Commas
+        What a comma is where the column does not say, as in `1,234`.
     classes : bool
         Whether words such as active and inactive, or 1 and -1, are two classes.
 
     Raises
     ------
     DataError
-        Some numbers have decimal commas and others points.
+        Some numbers have decimal commas and others points, or nothing tells what a comma is.
     """
     texts = texts.fillna("").astype(str).str.strip()
     simple = _simple(texts, classes=classes)
@@ -111,7 +136,8 @@ def read_cells(
     absent = folded.isin(MISSING | NO_NUMBER).to_numpy()
     parts = parse_relations(texts)
     numbers, units = _without_units(parts["number"])
-    numbers, said = _plain(numbers, absent, logarithmic=logarithmic, semicolons=semicolons)
+    commas = Commas.DECIMAL if logarithmic else commas
+    numbers, said = _plain(numbers, absent, commas)
     values = pd.to_numeric(numbers.where(~absent, ""), errors="coerce").to_numpy(np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
     censor = parts["relation"].map(RELATIONS).to_numpy(np.int64)
@@ -171,7 +197,7 @@ def _without_units(numbers: pd.Series) -> tuple[pd.Series, list[str | None]]:
 
 
 def _plain(
-    numbers: pd.Series, absent: np.ndarray, *, logarithmic: bool, semicolons: bool
+    numbers: pd.Series, absent: np.ndarray, told: Commas
 ) -> tuple[pd.Series, tuple[str, ...]]:
     """Numbers as Python writes them, and how they were written."""
     numbers = numbers.str.translate(MICRO)
@@ -183,20 +209,46 @@ def _plain(
     if not commas.any():
         return numbers, ()
     some = numbers[commas]
-    thousands = some.map(lambda text: bool(_THOUSANDS.fullmatch(str(text))))
-    decimals = some.map(lambda text: bool(_DECIMAL_COMMA.fullmatch(str(text))))
-    points = numbers[~commas & ~absent].str.fullmatch(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
+    thousands = some.str.fullmatch(_THOUSANDS)
+    decimals = some.str.fullmatch(_DECIMAL_COMMA)
+    points = numbers[~commas & ~absent].str.fullmatch(_POINT)
     ambiguous = thousands.all() and decimals.all()
-    if decimals.all() and not (ambiguous and not (logarithmic or semicolons)):
+    if ambiguous and told is Commas.UNKNOWN:
+        if commas.sum() == (~absent).sum():
+            _refuse_ambiguous(some)
+        told = Commas.THOUSANDS
+    if decimals.all() and (not ambiguous or told is Commas.DECIMAL):
         if points.any() and not ambiguous:
             _refuse_both(numbers, some, points)
         plain = numbers.str.replace(".", "", regex=False).where(commas, numbers)
-        return plain.str.replace(",", ".", regex=False), ("decimal commas",)
+        return plain.str.replace(",", ".", regex=False), (Commas.DECIMAL.value,)
     if thousands.all():
-        return numbers.str.replace(",", "", regex=False), ("commas between thousands",)
+        return numbers.str.replace(",", "", regex=False), (Commas.THOUSANDS.value,)
     if points.any() and decimals.any():
         _refuse_both(numbers, some, points)
     return numbers, ()
+
+
+def commas_of(frame: pd.DataFrame, separator: str) -> Commas:
+    """What a comma in a number is, by all numbers of a file and by how its cells are separated."""
+    decimal = point = False
+    for column in frame.columns:
+        texts = frame[column].iloc[:LOOKED].str.strip().str.translate(MICRO)
+        numbers = parse_relations(texts)["number"]
+        commas, either = (numbers.str.fullmatch(one) for one in (_DECIMAL_COMMA, _THOUSANDS))
+        decimal |= bool((commas & ~either).any())
+        point |= bool(numbers.str.fullmatch(_POINT).any())
+    if decimal != point:
+        return Commas.DECIMAL if decimal else Commas.THOUSANDS
+    return {";": Commas.DECIMAL, ",": Commas.THOUSANDS}.get(separator, Commas.UNKNOWN)
+
+
+def _refuse_ambiguous(commas: pd.Series) -> None:
+    first = commas.index[0]
+    raise DataError(
+        f"row {first + 1} holds {commas[first]!r}, and nothing in the file tells whether this "
+        "comma is a decimal one or stands between thousands; write numbers with a decimal point"
+    )
 
 
 def _refuse_both(numbers: pd.Series, commas: pd.Series, points: pd.Series) -> None:

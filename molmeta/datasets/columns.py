@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from rdkit import Chem
 
-from molmeta.datasets.cells import Cells
+from molmeta.datasets.cells import Cells, is_number
 from molmeta.datasets.units import NEGATIVE, negative_name, unit_in_name
 from molmeta.errors import DataError
 from molmeta.featurizers import quiet_rdkit
@@ -19,14 +19,6 @@ MOLECULES = (  # normalised names, the likeliest first
     *(SMILES, "canonical_smiles", "isomeric_smiles", "standardized_smiles", "smi"),
     *("pubchem_ext_datasource_smiles", "ligand_smiles", "compound_smiles", "molecule_smiles"),
 )
-RELATION_NAMES = {
-    *("relation", "standard_relation", "published_relation", "qualifier", "operator", "sign"),
-    *("relationship", "modifier", "prefix", "bound", "standard_qualifier"),
-}
-UNITS_NAMES = {
-    *("units", "unit", "standard_units", "standard_unit", "published_units", "value_units"),
-    *("value_unit", "activity_units", "activity_unit", "concentration_units", "uo_units"),
-}
 IDS = re.compile(
     r"(unnamed(_\d+)?|index|ids?|[cs]id|no|nr|number|rows?|key|rank|entry|tid|pmid|doi|well|"
     r"plate|batch|lot|molregno|cas(_.*)?|.*_(id|cid|sid|idx|index|no|nr|key|chembl_id)|id_.*|"
@@ -41,12 +33,15 @@ DESCRIPTORS = re.compile(
     r"r_squared|purity.*|price|cost|amount|ph|temp(erature)?(_.*)?|split|fold|confidence.*|max_phase|.*lipinski.*|"
     r"pubchem_activity_(score|url|comment)|bei|lle|sei|le)"
 )
+ENDPOINTS = re.compile(r"[acmxw]?log_?[pds]|cx_log.*")  # descriptors that are measured as well
 LIKELY = re.compile(
     r"(^|_)(activity|active|label|class|target|outcome|inhibition|potency|affinity|value|response|"
     r"y|ic50|ec50|ki|kd)(_|$)"
 )
 LOOKED = 40  # cells that are looked at to tell SMILES
+ENOUGH = 0.8  # of them
 SHOWN = 5
+SHORT = 20  # letters of a word that is shown
 
 
 def normal(name: str) -> str:
@@ -59,9 +54,42 @@ def is_smiles(text: str) -> bool:
     first = (text.split() or [""])[0]
     if len(first) < 2 or first.isdigit():
         return False
+    return _atoms(first) > 1
+
+
+def header_of(rows: Sequence[Sequence[str]]) -> tuple[list[str], bool]:
+    """The names of columns, and whether the first row has them.
+
+    It has none if there is a molecule in it where the rows below have theirs; the columns are then
+    called by their places, and that of molecules `smiles`.
+    """
+    first = [cell.strip() for cell in rows[0]]
+    place = _first_molecule(first, rows[1:LOOKED])
+    if place is None:
+        return list(rows[0]), True
+    names = [f"column {number}" for number in range(1, len(first) + 1)]
+    names[place] = SMILES
+    return names, False
+
+
+def _first_molecule(first: Sequence[str], below: Sequence[Sequence[str]]) -> int | None:
+    if not 1 < len(first) < LOOKED or named_smiles(first):
+        return None
+    valued = any(map(is_number, first))
+    for place, cell in enumerate(first):
+        if not cell or cell.isdigit() or not _atoms(cell.split()[0]):
+            continue
+        column = [row[place] for row in below if len(row) > place]
+        known = _share_of_smiles(column) >= ENOUGH
+        if known or (valued and is_smiles(cell) and (not column or is_smiles(column[0]))):
+            return place
+    return None
+
+
+def _atoms(text: str) -> int:
     with quiet_rdkit():
-        mol = Chem.MolFromSmiles(first, sanitize=False)
-    return mol is not None and mol.GetNumAtoms() > 1
+        mol = Chem.MolFromSmiles(text, sanitize=False)
+    return 0 if mol is None else mol.GetNumAtoms()
 
 
 def named_smiles(header: Sequence[str]) -> str | None:
@@ -85,7 +113,7 @@ def find_molecules(frame: pd.DataFrame, path: object) -> str:
         return named
     shares = {column: _share_of_smiles(frame[column]) for column in frame.columns}
     best = max(shares, key=lambda column: shares[column], default="")
-    if not shares or shares[best] < 0.8:
+    if not shares or shares[best] < ENOUGH:
         listed = ", ".join(map(str, list(frame.columns)[:SHOWN]))
         raise DataError(
             f"{path} has no column 'smiles', nor another that holds SMILES (there is: {listed}); "
@@ -94,21 +122,16 @@ def find_molecules(frame: pd.DataFrame, path: object) -> str:
     return best
 
 
-def _share_of_smiles(column: pd.Series) -> float:
+def holds_smiles(column: Iterable[str], shortest: int = 3) -> bool:
+    """Whether most of the first cells of a column are molecules, of so many letters in the mean."""
+    return _share_of_smiles(column, shortest) >= ENOUGH
+
+
+def _share_of_smiles(column: Iterable[str], shortest: int = 3) -> float:
     cells = [cell for cell in column if cell.strip()][:LOOKED]
-    if not cells or np.mean([len(cell) for cell in cells]) < 3:
+    if not cells or np.mean([len(cell) for cell in cells]) < shortest:
         return 0.0
     return float(np.mean([is_smiles(cell) for cell in cells]))
-
-
-def find_by_name(frame: pd.DataFrame, names: set[str], allowed: set[str]) -> str | None:
-    """The one column that is so named, and holds nothing else than what is allowed."""
-    for column in frame.columns:
-        if normal(column) in names:
-            found = set(frame[column].str.strip("' ").str.strip())
-            if found - {""} and found <= allowed:
-                return column
-    return None
 
 
 def choose_measurements(
@@ -117,8 +140,8 @@ def choose_measurements(
     """Which columns are measurements, of those that are numbers or words for classes.
 
     Names of rows are left out: an index, an id, consecutive numbers beside another column. So are
-    descriptors and errors of measurement by their names, and words for classes, where there is
-    another column.
+    descriptors and errors of measurement by their names where there is another column (of
+    descriptors alone, logP, logD and logS are measured), and words for classes beside numbers.
 
     Returns
     -------
@@ -133,12 +156,13 @@ def choose_measurements(
     usable = [name for name, one in cells.items() if one.present.any() and not one.wrong.any()]
     ids = [name for name in usable if IDS.fullmatch(normal(name))]
     left = [name for name in usable if name not in ids]
-    worded = [name for name in left if _is_words(cells[name])]
-    left = [name for name in left if name not in worded] or worded
     descriptors = [name for name in left if DESCRIPTORS.fullmatch(normal(name))]
     if len(descriptors) == len(left):
-        descriptors = []
+        endpoints = [name for name in left if ENDPOINTS.fullmatch(normal(name))]
+        descriptors = [name for name in left if endpoints and name not in endpoints]
     left = [name for name in left if name not in descriptors]
+    worded = [name for name in left if _is_words(cells[name])]
+    left = [name for name in left if name not in worded] or worded
     counted = [name for name in left if _counts(cells[name])]
     if len(counted) < len(left):
         ids += counted
@@ -192,11 +216,31 @@ def _none(frame: pd.DataFrame, cells: dict[str, Cells], ids: list[str], path: ob
                 f"no finite number, bound or word for a missing one ({int(one.wrong.sum())} such "
                 "cells); correct them or leave them empty"
             )
-    others = ", ".join([*cells][:SHOWN]) or "(there are none)"
+    if not cells:
+        return f"{path}: {_no_numbers(frame)}"
+    others = ", ".join([*cells][:SHOWN])
     seen = f"; {_listed(ids)} looks like an index or id" if ids else ""
     return (
         f"{path}: none of the columns {others} holds numbers alone{seen}; name the measurements "
         "with --target-columns, or target_columns"
+    )
+
+
+def _no_numbers(frame: pd.DataFrame) -> str:
+    """Why there is no column that may be of measurements."""
+    if not len(frame.columns):
+        return (
+            "there is no column beside that of the molecules; are cells separated by something "
+            "else than commas, semicolons, tabs or bars?"
+        )
+    distinct = {name: sorted({*frame[name]} - {""}) for name in frame.columns}
+    name = min(distinct, key=lambda one: (not distinct[one], len(distinct[one])))
+    words = ", ".join(word[:SHORT] for word in distinct[name][:SHOWN])
+    more = f" and {len(distinct[name]) - SHOWN} others" if len(distinct[name]) > SHOWN else ""
+    holds = f"holds {words}{more}" if words else "is empty"
+    return (
+        f"no column holds numbers, or words for two classes ('{name}' {holds}); write numbers, or "
+        "active and inactive"
     )
 
 

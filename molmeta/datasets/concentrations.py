@@ -15,6 +15,8 @@ from molmeta.datasets.units import (
     NEGATIVE,
     NONE,
     PERCENT,
+    is_logarithm,
+    is_property,
     look_like_concentrations,
     measures_concentration,
     negative_log,
@@ -46,8 +48,12 @@ class Column:
     concern: str = ""
 
 
-def in_one_unit(name: str, cells: Cells, units: np.ndarray, where: str) -> Column:
+def in_one_unit(
+    name: str, cells: Cells, units: np.ndarray, where: str, *, asked: bool = False
+) -> Column:
     """Turn a column into −log10 of the molar, as far as it is of concentrations.
+
+    A property by its name, as a solubility, of which more is no less active, stays as it is.
 
     Parameters
     ----------
@@ -55,13 +61,18 @@ def in_one_unit(name: str, cells: Cells, units: np.ndarray, where: str) -> Colum
         `[n]` a unit of `UNITS`, "" where nothing says one, or another text, which is no unit here.
     where : str
         What an error message calls the column.
+    asked : bool
+        Whether somebody gave the unit.
 
     Raises
     ------
     DataError
-        A value cannot be of its unit, or some values have a unit and others none.
+        A value cannot be of its unit, some values have a unit and others none, or a property is
+        in several units.
     """
     present = cells.present
+    if not asked and is_property(name):
+        return _property(name, cells, units[present], where)
     turned = np.isin(units.astype(str), [*filter(_is_turned, set(units[present]))]) & present
     if not turned.any():
         return _as_it_is(name, cells, units[present])
@@ -91,6 +102,18 @@ def _is_turned(unit: str) -> bool:
     return unit in MOLAR or unit == NEGATIVE or (unit.startswith(LOG) and unit[4:] in MOLAR)
 
 
+def _property(name: str, cells: Cells, units: np.ndarray, where: str) -> Column:
+    found = [unit for unit in dict.fromkeys(units) if unit not in ("", NONE)]
+    if len(found) > 1:
+        raise DataError(
+            f"{where} is in {' and '.join(found)}; write all in one, or give --units, which takes "
+            "−log10 of the molar"
+        )
+    plain = not found or found == [PERCENT]
+    said = () if plain else (f"{name} is no potency by its name, and stays as it is",)
+    return Column(name, cells.values, cells.censor, said)
+
+
 def _as_it_is(name: str, cells: Cells, units: np.ndarray) -> Column:
     found = [unit for unit in dict.fromkeys(units) if unit not in ("", NONE)]
     said = (f"{name} in {' and '.join(found)}, as it is",) if found else ()
@@ -110,6 +133,12 @@ def _concern(name: str, cells: Cells, units: list[str]) -> str:
     if units:
         return f"values of {name} are in {' and '.join(units)}, which is not read here" + advice
     span = f"{known.min():g} to {known.max():g}, median {np.median(known):g}"
+    if is_logarithm(name):
+        return (
+            f"{name} ({span}) is log10 of a concentration by its name, without a unit; give "
+            "--units 'log nM' (or 'log uM', 'log M'), which turns it round, so that higher is more "
+            "active, or --units none for values as they are"
+        )
     if look_like_concentrations(known):
         return f"values of {name} ({span}) look like concentrations, and nothing says so" + advice
     if measures_concentration(name):

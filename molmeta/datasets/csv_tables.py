@@ -6,14 +6,13 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
 import pandas as pd
 
-from molmeta.datasets.cells import is_number
-from molmeta.datasets.columns import SMILES, is_smiles
+from molmeta.datasets.columns import header_of, holds_smiles, named_smiles
 from molmeta.errors import DataError
 from molmeta.registry import nearest
 from molmeta.text_files import LONGEST, MARKS, open_bytes
@@ -36,12 +35,15 @@ class Writing:
         The names of the columns, as they stand; or `smiles` and numbers, where there are none.
     headed : bool
         Whether the first line has names.
+    row_names : bool
+        Whether rows have names in front, which the header does not count.
     """
 
     encoding: str
     separator: str
     header: list[str]
     headed: bool = True
+    row_names: bool = False
 
     def understood(self) -> list[str]:
         """What is not as usual."""
@@ -52,6 +54,8 @@ class Writing:
             said.append(f"written in {self.encoding}")
         if not self.headed:
             said.append(f"no header: columns are called {', '.join(self.header[:5])}")
+        if self.row_names:
+            said.append("names of rows left out")
         return said
 
 
@@ -71,7 +75,7 @@ def read_csv(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
     DataError
         The file cannot be read as CSV with at least one row, unpacks to far more than its size,
         lacks a column, or its rows have more cells than its header, which are not the names of
-        rows.
+        rows for sure.
     """
     frame, writing = read_written(path)
     _require(writing.header, columns or (), path)
@@ -84,7 +88,11 @@ def read_written(path: Path) -> tuple[pd.DataFrame, Writing]:
     for encoding in encodings:
         try:
             writing = _look(path, encoding)
-            return _read(path, writing), writing
+            frame = _read(path, writing)
+            if isinstance(frame.index, pd.RangeIndex):
+                return frame, writing
+            _require_row_names(frame, path)
+            return frame.reset_index(drop=True), replace(writing, row_names=True)
         except UnicodeError:
             continue
     raise DataError(f"{path} is not in {' or '.join(encodings)}; save it as 'CSV UTF-8'")
@@ -129,7 +137,7 @@ def _read(path: Path, writing: Writing) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     if frame.empty:
         raise DataError(f"{path} has a header but no rows")
-    return _without_row_names(frame.fillna(""), path)
+    return frame.fillna("")
 
 
 def _look(path: Path, encoding: str, errors: str = "strict") -> Writing:
@@ -145,16 +153,12 @@ def _look(path: Path, encoding: str, errors: str = "strict") -> Writing:
         raise DataError(f"{path} is empty; it needs a header line and rows")
     separator = _separator(lines)
     try:
-        header = next(csv.reader(lines, delimiter=separator), [])
+        rows = list(csv.reader(lines, delimiter=separator))
     except csv.Error as error:
         raise DataError(f"{path} has a first line that is no header ({error})") from None
-    if len(header) > WIDEST:
-        raise DataError(f"{path} has {len(header):,} columns; more than {WIDEST:,} are not read")
-    if not _is_row(header):
-        return Writing(encoding, separator, header)
-    names = [f"column {place}" for place in range(1, len(header) + 1)]
-    names[next(place for place, cell in enumerate(header) if is_smiles(cell))] = SMILES
-    return Writing(encoding, separator, names, headed=False)
+    if len(rows[0]) > WIDEST:
+        raise DataError(f"{path} has {len(rows[0]):,} columns; more than {WIDEST:,} are not read")
+    return Writing(encoding, separator, *header_of(rows))
 
 
 def _separator(lines: list[str]) -> str:
@@ -172,24 +176,32 @@ def _separator(lines: list[str]) -> str:
     return max(SEPARATORS, key=fit)  # the first of equals
 
 
-def _is_row(cells: list[str]) -> bool:
-    """Whether a first line is of a molecule and numbers, and so no header."""
-    if not 1 < len(cells) < LOOKED:
-        return False
-    return any(map(is_smiles, cells)) and any(map(is_number, cells))
+def _require_row_names(frame: pd.DataFrame, path: Path) -> None:
+    """Refuse a first cell that the header does not count, unless it is the name of its row.
 
-
-def _without_row_names(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """A frame without the names of its rows, for which pandas takes cells that are too many."""
-    names = frame.index
-    if isinstance(names, pd.RangeIndex):
-        return frame
-    if names.nlevels > 1 or not names.is_unique or (frame.iloc[:, -1] == "").all():
+    A number with a decimal comma that is not quoted becomes two cells, too, and would move all
+    that stand in front of the molecules.
+    """
+    names, columns = frame.index, list(frame.columns)
+    smiles = named_smiles(columns)
+    safe = names.nlevels == 1 and names.is_unique and smiles is not None
+    if safe and smiles is not None:
+        front = [frame[name] for name in columns[: columns.index(smiles)]]
+        front = front if _counts(names) else [pd.Series(names), *front]
+        whole = [column.str.fullmatch(r"[+-]?\d+").all() for column in front]
+        split = any(whole[i] and whole[i + 1] for i in range(len(whole) - 1))
+        safe = holds_smiles(frame[smiles], shortest=1) and not split
+    if not safe:
         raise DataError(
-            f"{path} has more cells in its rows than in its header; give every column a name, or "
-            "take away the commas at the ends of lines"
+            f"{path} has more cells in its rows than in its header; give every column a name (one "
+            "of the names of rows too), put numbers with a decimal comma in quotes, and take away "
+            "commas at the ends of lines"
         )
-    return frame.reset_index(drop=True)
+
+
+def _counts(names: pd.Index) -> bool:
+    """Whether the names of rows number them, from 0 or 1."""
+    return any(list(names) == list(map(str, range(k, len(names) + k))) for k in (0, 1))
 
 
 def require_columns(frame: pd.DataFrame, wanted: Sequence[str], path: str | Path) -> None:

@@ -10,21 +10,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from molmeta.datasets.cells import RELATIONS, Cells, read_cells
+from molmeta.datasets.beside import Beside
+from molmeta.datasets.cells import RELATION_SIGNS, RELATIONS, Cells, commas_of, read_cells
 from molmeta.datasets.chembl_table import Activities, read_activities
 from molmeta.datasets.columns import (
-    RELATION_NAMES,
-    UNITS_NAMES,
     choose_measurements,
-    find_by_name,
     find_molecules,
     likeliest,
-    normal,
 )
 from molmeta.datasets.concentrations import Column, in_one_unit
 from molmeta.datasets.csv_tables import require_columns
 from molmeta.datasets.table_files import Sheet, read_sheet
-from molmeta.datasets.units import NEGATIVE, NONE, check_unit, read_unit, unit_in_name
+from molmeta.datasets.units import (
+    NONE,
+    check_unit,
+    is_logarithmic,
+    read_unit,
+    unit_in_name,
+)
 from molmeta.errors import DataError
 
 OUTCOME = "PUBCHEM_ACTIVITY_OUTCOME"
@@ -181,10 +184,9 @@ class _Reader:
         frame = sheet.frame
         self.sheet, self.frame, self.asked, self.path = sheet, frame, asked, path
         self.missing: Counter = Counter()
-        self.relation = relation_column or find_by_name(frame, RELATION_NAMES, set(RELATIONS))
-        self.units = _units_column(frame)
-        skipped = {smiles, assay_column, self.relation, self.units}
-        self.others = [name for name in frame.columns if name not in skipped]
+        self.beside = Beside(frame, (smiles, assay_column), relation_column)
+        self.others = self.beside.others
+        self.commas = commas_of(frame[self.others], sheet.separator)
         self.activities: Activities | None = None
         self.cells: dict[str, Cells] = {}
 
@@ -220,12 +222,14 @@ class _Reader:
         texts = activities.texts if activities else self.frame[column].str.strip()
         where = f"{self.path}, column '{column}'"
         self._refuse_wrong(texts, cells, column)
-        cells = self._with_relations(cells, column)
+        cells, told = self._with_relations(cells, column)
         self.missing.update(cells.missing)
         said = [line if "read as" in line else f"{column} has {line}" for line in cells.said]
+        said += [told] if told else []
         if any("read as" in line for line in cells.said):
             return Column(column, cells.values, cells.censor, tuple(said))
-        found = in_one_unit(column, cells, self._units_of(cells, column), where)
+        units = self._units_of(cells, column)
+        found = in_one_unit(column, cells, units, where, asked=bool(self.asked))
         return Column(found.name, found.values, found.censor, (*said, *found.said), found.concern)
 
     def _named(self, wanted: Sequence[str]) -> list[str]:
@@ -253,12 +257,9 @@ class _Reader:
 
     def _cells(self, column: str) -> Cells:
         if column not in self.cells:
-            logarithmic = unit_in_name(column) == NEGATIVE
             try:
                 self.cells[column] = read_cells(
-                    self.frame[column],
-                    logarithmic=logarithmic,
-                    semicolons="separated by ';'" in self.sheet.understood,
+                    self.frame[column], logarithmic=is_logarithmic(column), commas=self.commas
                 )
             except DataError as error:
                 raise DataError(f"{self.path}, column '{column}': {error}") from None
@@ -273,55 +274,54 @@ class _Reader:
                 "cells); correct them or leave them empty"
             )
 
-    def _with_relations(self, cells: Cells, column: str) -> Cells:
-        """Cells with the relations beside them; one in the cell goes first."""
-        if self.activities:
-            beside = self.activities.relations
-        elif self.relation:
-            beside = self.frame[self.relation].str.strip("' ").str.strip()
-        else:
-            return cells
+    def _with_relations(self, cells: Cells, column: str) -> tuple[Cells, str]:
+        """Cells with the relations beside them, and what to say; one in the cell goes first."""
+        told = self.activities
+        beside, said = (told.relations, "") if told else self.beside.relations_of(column)
+        if beside is None:
+            return cells, said
         unknown = ~beside.isin(list(RELATIONS)).to_numpy() & cells.present
         if unknown.any():
             row = int(np.flatnonzero(unknown)[0])
             raise DataError(
                 f"{self.path}: row {row + 1}, column '{column}' holds "
                 f"'{beside.iloc[row]} {cells.values[row]:g}', which is not of a known relation "
-                f"({', '.join(RELATIONS)[2:]}) ({int(unknown.sum())} such cells); correct them or "
+                f"({', '.join(RELATION_SIGNS)}) ({int(unknown.sum())} such cells); correct them or "
                 "leave them empty"
             )
         sides = beside.map(RELATIONS).fillna(0).to_numpy(np.int64)
         censor = np.where(cells.present & (cells.censor == 0), sides, cells.censor)
-        return replace(cells, censor=censor)
+        return replace(cells, censor=censor), said if sides.any() else ""
 
     def _units_of(self, cells: Cells, column: str) -> np.ndarray:
         """The unit of each cell: its own, that asked for, beside it, in the name, or ""."""
         if self.asked == NONE:
             return np.full(len(cells.values), NONE, dtype=object)
-        default = self.asked or unit_in_name(column) or ""
+        named = unit_in_name(column) or ""
+        default = self.asked or named
         if not default and column in self.sheet.units:
             default = read_unit(self.sheet.units[column]) or ""
         out = np.full(len(cells.values), default, dtype=object)
         beside = None
         if self.activities:
             beside = self.activities.units
-        elif self.units and not self.asked:
-            beside = self.frame[self.units].str.strip()
+        elif not self.asked:
+            beside = self.beside.units_of(column)
         if beside is not None:
             known = {text: read_unit(text) or text for text in beside.unique() if text}
             found = beside.map(known).fillna("").to_numpy(object)
+            if named and not self.activities:
+                self._refuse_other_units(column, named, found[cells.present])
             out = np.where(found != "", found, out)
         if not any(cells.units):
             return out
         own = np.array([unit or "" for unit in cells.units], dtype=object)
         return np.where(own != "", own, out)
 
-
-def _units_column(frame: pd.DataFrame) -> str | None:
-    """The column of units, if there is one by its name that has one."""
-    for column in frame.columns:
-        if normal(column) in UNITS_NAMES:
-            texts = set(frame[column].str.strip()) - {""}
-            if any(read_unit(text) for text in texts):
-                return column
-    return None
+    def _refuse_other_units(self, column: str, named: str, found: np.ndarray) -> None:
+        others = sorted({*found} - {"", named})
+        if others:
+            raise DataError(
+                f"{self.path}: the column '{column}' is in {named} by its name and in "
+                f"{', '.join(others)} by '{self.beside.units}'; give that which holds with --units"
+            )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 from rdkit import Chem, rdBase
 
-from molmeta.datasets.columns import SMILES
+from molmeta.datasets.columns import SMILES, header_of, holds_smiles, named_smiles
 from molmeta.datasets.csv_tables import read_written
 from molmeta.errors import DataError
 from molmeta.text_files import COMPRESSED, open_bytes
@@ -17,6 +17,7 @@ from molmeta.text_files import COMPRESSED, open_bytes
 EXCEL = (".xlsx", ".xlsm", ".xls")
 SDF = (".sdf", ".sd")
 PUBCHEM = "PUBCHEM_RESULT_TAG"
+TITLES = 20  # rows of a sheet, at most, that may stand above its header
 MOST_FIELDS = 4096  # of an SDF
 UNREADABLE = "unreadable_record"  # in place of its SMILES
 
@@ -31,6 +32,8 @@ class Sheet:
         Every cell a text, "" where there is none; a repeated name has a number behind it.
     header : list of str
         The names as they stand in the file.
+    separator : str
+        Of cells; "" where the kind of file has none.
     understood : list of str
         How it is written, where that is not as usual.
     units : dict
@@ -39,6 +42,7 @@ class Sheet:
 
     frame: pd.DataFrame
     header: list[str]
+    separator: str = ""
     understood: list[str] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
 
@@ -64,7 +68,8 @@ def read_sheet(path: Path) -> Sheet:
         return _sdf(path)
     frame, writing = read_written(path)
     frame.columns = [str(name).strip() for name in frame.columns]
-    sheet = Sheet(frame, [name.strip() for name in writing.header], writing.understood())
+    header = [name.strip() for name in writing.header]
+    sheet = Sheet(frame, header, writing.separator, writing.understood())
     return _without_pubchem_rows(sheet) if PUBCHEM in frame.columns else sheet
 
 
@@ -79,7 +84,7 @@ def _without_pubchem_rows(sheet: Sheet) -> Sheet:
         raise DataError("the table of PubChem has rows of descriptions alone; download it again")
     understood = [*sheet.understood, f"PubChem's table, {int(said.sum())} rows of descriptions"]
     found = {str(name): text for name, text in found.items() if name != PUBCHEM}
-    return Sheet(rows, sheet.header, understood, found)
+    return replace(sheet, frame=rows, understood=understood, units=found)
 
 
 def _excel(path: Path) -> Sheet:
@@ -94,19 +99,46 @@ def _excel(path: Path) -> Sheet:
         ) from None
     except Exception as error:  # what openpyxl raises for a damaged file is not one kind
         raise DataError(f"{path} cannot be read as a workbook of Excel ({error})") from None
-    full = {name: one.dropna(how="all").dropna(axis=1, how="all") for name, one in sheets.items()}
+    full = {name: _cells(one) for name, one in sheets.items()}
     full = {name: one for name, one in full.items() if len(one)}
     if not full:
         raise DataError(f"{path} has no sheet with cells in it")
-    name, cells = next(iter(full.items()))
-    texts = cells.apply(lambda column: column.map(_excel_text))
-    header = [text.strip() for text in texts.iloc[0]]
-    frame = texts.iloc[1:].reset_index(drop=True)
-    if frame.empty:
+    name = next((name for name, one in full.items() if _has_molecules(one)), next(iter(full)))
+    rows = full[name].values.tolist()
+    titles = _titles(rows)
+    header, headed = header_of(rows[titles:])
+    header = [text.strip() for text in header]
+    body = rows[titles + 1 :] if headed else rows
+    if not body:
         raise DataError(f"{path} has a header but no rows")
-    frame.columns = _distinct(header)
     understood = [f"sheet '{name}' of {len(full)}"] if len(full) > 1 else []
-    return Sheet(frame, header, understood)
+    understood += (
+        [f"{titles} {'rows' if titles > 1 else 'row'} of titles left out"] if titles else []
+    )
+    understood += [] if headed else [f"no header: columns are called {', '.join(header[:5])}"]
+    frame = pd.DataFrame(body, columns=_distinct(header), dtype=object)
+    return Sheet(frame, header, understood=understood)
+
+
+def _cells(sheet: pd.DataFrame) -> pd.DataFrame:
+    """A sheet as texts, without the rows and columns that are empty."""
+    full = sheet.dropna(how="all").dropna(axis=1, how="all")
+    return full.apply(lambda column: column.map(_excel_text))
+
+
+def _titles(rows: list[list[str]]) -> int:
+    """How many of the first rows are titles: one cell, above rows of several."""
+    filled = [sum(cell != "" for cell in row) for row in rows[:TITLES]]
+    return next((number for number, count in enumerate(filled) if count > 1), 0)
+
+
+def _has_molecules(sheet: pd.DataFrame) -> bool:
+    rows = sheet.values.tolist()
+    rows = rows[_titles(rows) :]
+    header, headed = header_of(rows)
+    if not headed or named_smiles(header):
+        return True
+    return any(holds_smiles(column) for column in zip(*rows[1:], strict=True))
 
 
 def _excel_text(cell: object) -> str:
@@ -145,7 +177,7 @@ def _sdf(path: Path) -> Sheet:
     names.pop(SMILES, None)
     frame = pd.DataFrame(rows, columns=[SMILES, *names], dtype=object).fillna("")
     frame[SMILES] = frame[SMILES].where(frame[SMILES] != "", UNREADABLE)
-    return Sheet(frame, list(frame.columns), [f"{len(rows)} records of SDF"])
+    return Sheet(frame, list(frame.columns), understood=[f"{len(rows)} records of SDF"])
 
 
 def _fields(mol: Chem.Mol) -> dict[str, str]:

@@ -30,13 +30,18 @@ _CONCENTRATION = rf"(?:{_FIFTY}|K[idbm](?![a-z])|MIC(?![a-z])|potency(?![a-z]))"
 _START = r"(?:(?<![A-Za-z])|(?<=log))"
 _MEASURE = re.compile(rf"{_START}p?({_CONCENTRATION})", re.IGNORECASE)
 _P_NAME = re.compile(
-    rf"(?<![A-Za-z])p[_ ]?(?:{_CONCENTRATION}|chembl|act(?:ivity)?(?![a-z]))|-\s*log",
+    rf"(?<![A-Za-z])p[_ -]?\(?(?:{_CONCENTRATION}|chembl|act(?:ivity)?(?![a-z]))|-\s*log",
+    re.IGNORECASE,
+)
+_PROPERTY = re.compile(
+    r"solub|(?<![a-z])[acmx]?log_?[spd](?![a-z])|(?<![a-z])c_?(?:max|min|ss)(?![a-z])|"
+    r"(?<![a-z])auc|exposure|clearance|permeab|bioavail|plasma",
     re.IGNORECASE,
 )
 _LOG_NAME = re.compile(r"(?<![A-Za-z])log(?:10)?", re.IGNORECASE)
 _UNIT = re.compile(r"(?:(?<![A-Za-z])|(?<=\d))([pnumf]M|[mnup]?mol/[lL])(?![A-Za-z])")
 _FOLDED_UNIT = re.compile(r"(?:(?<![a-z])|(?<=\d))([num]m)(?![a-z])", re.IGNORECASE)
-_BARE_MOLAR = re.compile(r"[(\[_ ]M(?:[)\]]|$)")
+_BARE_MOLAR = re.compile(r"[(\[_ /]M(?:[)\]]|$)")
 _DOSE = re.compile(  # of `at 10 uM`; the 50 of `IC 50 nM` is none, nor the 2 of `CB2_nM`
     r"(?<![A-Za-z0-9.])(?<![CDIM][_ ])\d+(?:\.\d+)?[\s_]*(?:[pnumf]?M|[mnup]?mol/L)(?![A-Za-z])",
     re.IGNORECASE,
@@ -130,3 +135,20 @@ def measures_concentration(name: str) -> bool:
     """Whether a column is of concentrations by its name, as `IC50`."""
     tidy = name.translate(MICRO)
     return bool(_MEASURE.search(tidy)) and not (_P_NAME.search(tidy) or _LOG_NAME.search(tidy))
+
+
+def is_logarithm(name: str) -> bool:
+    """Whether a column is log10 of concentrations by its name, as `logIC50`."""
+    tidy = name.translate(MICRO)
+    return bool(_MEASURE.search(tidy) and _LOG_NAME.search(tidy)) and not _P_NAME.search(tidy)
+
+
+def is_logarithmic(name: str) -> bool:
+    """Whether values are logarithms by what they are called, and so small."""
+    tidy = name.translate(MICRO)
+    return bool(_P_NAME.search(tidy) or _LOG_NAME.search(tidy))
+
+
+def is_property(name: str) -> bool:
+    """Whether a column is no potency by its name, though it may be in units of concentration."""
+    return bool(_PROPERTY.search(name)) and not _MEASURE.search(name)

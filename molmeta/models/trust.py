@@ -13,6 +13,7 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from molmeta.device import one_thread
+from molmeta.errors import OneClassSupport
 from molmeta.models.base import AdaptedAssay, BaseModel
 from molmeta.models.calibration import Conformal, ConformalInterval, VennAbers
 from molmeta.models.domain import Domain
@@ -45,13 +46,19 @@ class Calibration:
 
     @classmethod
     def of(cls, base: BaseModel, assay: Assay) -> Calibration | None:
-        """By cross-validation; None below 3 molecules or 2 of a class, and zero-shot."""
+        """By cross-validation; None below 3 molecules or 2 of a class, and zero-shot.
+
+        None too where values are equal but for those of one fold, of which nothing can be learned.
+        """
         if base.learner.described_by:
             return None
         binary = isinstance(assay.target, Classification)
         if len(assay) < LEAST or (binary and min(np.bincount(assay.active, minlength=2)) < 2):
             return None
-        outputs = out_of_fold(base, assay)
+        try:
+            outputs = out_of_fold(base, assay)
+        except OneClassSupport:
+            return None
         if binary:
             score = log_odds(outputs)
             return cls(VennAbers.fit(score, assay.active), Conformal.fit(score, assay.active))

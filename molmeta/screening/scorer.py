@@ -15,7 +15,7 @@ from molmeta.errors import MolmetaError
 from molmeta.featurizers import Standardised, quiet_rdkit
 from molmeta.models import CHUNK, AdaptedAssay, Panel, Trusted
 from molmeta.molecules import Molecules, ecfp4_bits
-from molmeta.screening.columns import Told, adapted_assay, added_columns, kind_of
+from molmeta.screening.columns import Told, adapted_assay, added_columns, kind_of, places_of
 from molmeta.screening.features import Described, FeatureStore
 from molmeta.screening.libraries import Kind
 from molmeta.screening.reading import Ask, MoleculeReader
@@ -47,7 +47,9 @@ class Scorer:
         self.trusted = [one for one in assays if isinstance(one, Trusted)]
         columns = added_columns(assays, kind)
         self.empty = len(columns) - 2  # cells of a row that has no score
-        self.width = [kind_of(name) for name in columns].count("number") // len(assays)
+        own = [name for name in columns if kind_of(name) == "number"]
+        near = places_of(own, "similarity")  # which is not of the model
+        self.width = (len(own) - len(near)) // len(assays)
         self.kind, self.panel = kind, Panel(adapted)
         self.read = MoleculeReader(base.experiment.model.policy, kind)
         self.features = FeatureStore.of(features, base, kind) if features else None

@@ -72,12 +72,23 @@ def rank(model: Model, header: list[str], rows: list[LibraryRow]) -> pd.DataFram
     for column in ("smiles", "status", "reason"):
         told[column] = [getattr(row, column) for row in rows]
     by = "value" if "value" in told else "probability"
-    names = [f"library_{name}" if name in {*told, "rank"} else name for name in header]
+    names = _distinct(header, {*map(str, told), "rank", "structure"})
     own = pd.DataFrame([list(row.cells) for row in rows], columns=names)
     found = pd.concat([told, own], axis=1).sort_values(by, ascending=False, kind="stable")
     ranks = range(1, int(found[by].notna().sum()) + 1)
     found.insert(0, "rank", pd.Series(ranks, index=found.index[: len(ranks)], dtype="Int64"))
     return found.reset_index(drop=True)
+
+
+def _distinct(header: list[str], ours: set[str]) -> list[str]:
+    """The library's names of columns, with `library_` before those that are taken already."""
+    names: list[str] = []
+    for name in header:
+        free = name
+        while free in ours or free in names or (free != name and free in header):
+            free = f"library_{free}"
+        names.append(free)
+    return names
 
 
 def structures(ranked: pd.DataFrame) -> list[str | None]:

@@ -42,7 +42,8 @@ def page() -> None:
             if library is None:
                 st.info("Drop molecules to rank as well.")
                 return
-            asked = (measured.file_id, library.file_id, assay.name, threshold, library_column)
+            files = measured.file_id, library.file_id
+            asked = (*files, assay.name, threshold, smiles_column, library_column)
             if st.button("Fit and rank", type="primary"):
                 library_path = _kept(folder, "library", library)
                 found = _rank(assay, threshold, library_path, library_column)

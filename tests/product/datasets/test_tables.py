@@ -180,7 +180,7 @@ def test_a_label_with_a_bound_is_no_class(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("smiles,y\nC,>\nCC,5\n", r"row 1, column 'y' holds '>', which is not a finite number"),
-        ("smiles,y\nC,>>5\nCC,5\n", r"holds '>>5', which is not a finite number"),
+        ("smiles,y\nC,><5\nCC,5\n", r"holds '><5', which is not a finite number"),
         ("smiles,y\nC,5-6\nCC,5\n", r"holds '5-6', which is not a finite number, or a bound"),
     ],
 )

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from product_commands import adapt_command, screen_command
-from rdkit import DataStructs
+from rdkit import Chem, DataStructs
 
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import load_embedded
 from molmeta.errors import CheckpointError, MolmetaError
-from molmeta.models import Trusted, from_pretrained, load_assay, load_trusted, save_assay
-from molmeta.molecules import ecfp4_bits, read_mol
+from molmeta.models import Panel, Trusted, from_pretrained, load_assay, load_trusted, save_assay
+from molmeta.molecules import Molecules, ecfp4_bits, read_mol
 from molmeta.screening import Extras, screen
 from molmeta.screening.job import SHARD
+from molmeta.screening.reading import Ask
+from molmeta.screening.scorer import Scorer
 from molmeta.screening.shards import Shards
 
 PROBABLE = ["probability", "low", "high"]
@@ -203,3 +205,21 @@ def test_trust_that_cannot_be_read_is_refused(
     save_assay(trusted, tmp_path / "a.safetensors")
     with pytest.raises(CheckpointError, match="adapt the assay again"):
         load_trusted(tmp_path / "a.safetensors", trusted.adapted.base)
+
+
+def test_a_molecule_that_cannot_be_scored_is_told_alone(
+    trusted: Trusted, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [Ask(text) for text in pd.read_csv(library)["smiles"][:7]]
+    scorer, outputs = Scorer([trusted]), Panel.score_and_outputs
+    bad = Chem.MolToSmiles(read_mol(rows[3].text))
+
+    def failing(panel: Panel, molecules: Molecules) -> tuple[np.ndarray, np.ndarray]:
+        if bad in molecules.smiles:
+            raise ValueError("no such features")
+        return outputs(panel, molecules)
+
+    monkeypatch.setattr(Panel, "score_and_outputs", failing)
+    told = scorer.score(rows)
+    assert [one[-2] for one in told] == ["ok"] * 3 + ["failed"] + ["ok"] * 3
+    assert told[3][-1] == "no such features" and len({len(one) for one in told}) == 1

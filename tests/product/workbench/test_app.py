@@ -56,6 +56,22 @@ def test_each_row_is_ranked_or_says_why_not(
     assert pictures[10] is None and all(one.startswith("data:image/svg") for one in pictures[:10])
 
 
+def test_a_library_may_have_columns_that_are_called_as_ours(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    table = pd.read_csv(files[1])
+    others = ["structure", "library_smiles", "rank", "status"]
+    table[others] = "own"
+    table.to_csv(tmp_path / "library.csv", index=False)
+    policy = from_pretrained().experiment.model.policy
+    model = app.fit(read_one(files[0], None, policy).assay, None)
+    ranked = app.rank(model, *read_library(tmp_path / "library.csv", "smiles", policy))
+    assert ranked.columns.is_unique and "structure" not in ranked
+    own = ["library_structure", "library_smiles", "library_rank", "library_status"]
+    assert (ranked[own] == "own").all(axis=None)
+    assert set(ranked["library_library_smiles"]) == set(table["smiles"])
+
+
 def test_without_streamlit_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -359,6 +359,14 @@ class TestTrust:
         found = trusted.assess(["CCO"], [Chem.MolFromSmiles("CCO")])
         assert found["active"][0] is None and (found["low"][0], found["high"][0]) == (0, 1)
 
+    @pytest.mark.parametrize("y", [[5.0] * 15 + [6.0], ["<5"] * 11 + [6]])
+    def test_values_that_are_equal_but_for_one_are_learned_from(self, values, y):
+        smiles = values.molecules.smiles
+        model = FewShotRegressor.from_pretrained().fit(smiles[: len(y)], y)
+        assert model.trusted_.calibration is None
+        mean, deviation = model.predict(smiles[len(y) : len(y) + 3], return_std=True)
+        assert np.isfinite(mean).all() and (deviation > 0).all()
+
     def test_the_interval_of_an_estimator_is_that_of_its_assessment(self, values):
         smiles = values.molecules.smiles
         model = FewShotRegressor.from_pretrained(confidence=0.8).fit(
