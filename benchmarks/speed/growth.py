@@ -1,5 +1,7 @@
 """What the work costs as it grows: molecules screened, assays, measurements; each in a process.
 
+The model is the shipped one, adapted to 64 measurements of each assay.
+
 usage: python growth.py [--largest 1000000]      -> benchmarks/results/speed-growth.{csv,png}
        python growth.py (molecules | assays | measurements) N      one point, as a line of CSV
 """
@@ -23,8 +25,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from common import adapted, assays, base_model, write_library
+from common import write_library
+from default_screen import assays as adapted
 
+from molmeta.datasets import load_embedded
+from molmeta.models import from_pretrained
 from molmeta.screening import screen
 from molmeta.tasks import stratified
 
@@ -43,10 +48,9 @@ LABELS = {
 
 def seconds_for(what: str, n: int) -> float:
     """CPU seconds of one point."""
-    base = base_model()
     if what == "measurements":
-        large = [assay for assay in assays() if len(assay) >= max(SIZES[what])]
-        rng = np.random.default_rng(0)
+        base, rng = from_pretrained(), np.random.default_rng(0)
+        large = [assay for assay in load_embedded().values() if len(assay) >= max(SIZES[what])]
         learned_from = [a.take(stratified(a.active, n, rng, a.name)) for a in large]
         start = time.process_time()
         for assay in islice(cycle(learned_from), 100):
@@ -56,7 +60,7 @@ def seconds_for(what: str, n: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "library.csv")
         write_library(library, rows)
-        many = adapted(base, heads)
+        many = adapted("default", heads)
         start = time.process_time()
         screen(many, library, Path(folder, "scores.csv"), progress=False)
         return time.process_time() - start
