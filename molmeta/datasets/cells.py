@@ -40,6 +40,8 @@ _NUMBER = r"[+-]?(?:\d[\d.,'   ]*|\.\d+|,\d+)(?:[eE][+-]?\d+)?"
 _WITH_UNIT = re.compile(rf"^({_NUMBER})\s*([a-zA-Zµμ%(−-][^\d]*)$")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d*,\d+|[1-9]\d{0,2}(\.\d{3})+,\d+)([eE][+-]?\d+)?")
+_SPREAD = re.compile(r"(?<=[\d.,])\s*(±|\+/-|\+-)\s*[\d.,]+|\(\s*[nN]\s*=\s*\d+\s*\)")
+_POINT_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
 _POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _GROUPED = re.compile(r"[+-]?\d{1,3}(['    ]\d{3})+([.,]\d+)?")
 
@@ -48,6 +50,7 @@ class Commas(Enum):
     """What a comma in a number is."""
 
     DECIMAL = "decimal commas"
+    LIKELY_DECIMAL = "decimal commas, as nothing else is known"
     THOUSANDS = "commas between thousands"
     UNKNOWN = "unknown"
 
@@ -92,7 +95,7 @@ def parse_relations(texts: pd.Series) -> pd.DataFrame:
 
 def tidy_relations(texts: pd.Series) -> pd.Series:
     """Relations in a column of their own, in small letters; words for a missing one become ""."""
-    tidy = texts.str.strip("' ").str.strip().str.lower()
+    tidy = texts.str.translate(MICRO).str.strip("' ").str.strip().str.lower()
     return tidy.mask(tidy.isin(MISSING), "")
 
 
@@ -126,7 +129,8 @@ def read_cells(
         Some numbers have decimal commas and others points, or nothing tells what a comma is.
     """
     texts = texts.fillna("").astype(str).str.strip()
-    simple = _simple(texts, classes=classes)
+    pointed = commas is Commas.DECIMAL and not logarithmic and _has_point_thousands(texts)
+    simple = None if pointed else _simple(texts, classes=classes)
     if simple is not None:
         return simple
     folded = texts.str.lower()
@@ -134,16 +138,18 @@ def read_cells(
     if words is not None:
         return words
     absent = folded.isin(MISSING | NO_NUMBER).to_numpy()
-    parts = parse_relations(texts)
+    texts, aside = _without_spread(texts)
+    parts = parse_relations(texts.str.translate(MICRO))
     numbers, units = _without_units(parts["number"])
-    commas = Commas.DECIMAL if logarithmic else commas
+    if logarithmic and commas is not Commas.DECIMAL:
+        commas = Commas.LIKELY_DECIMAL
     numbers, said = _plain(numbers, absent, commas)
     values = pd.to_numeric(numbers.where(~absent, ""), errors="coerce").to_numpy(np.float64)
     values = np.where(np.isfinite(values), values, np.nan)
     censor = parts["relation"].map(RELATIONS).to_numpy(np.int64)
     wrong = ~absent & np.isnan(values)
     missing = Counter(texts[folded.isin((MISSING | NO_NUMBER) - {""})])
-    return Cells(values, np.where(absent, 0, censor), units, wrong, missing, said)
+    return Cells(values, np.where(absent, 0, censor), units, wrong, missing, (*aside, *said))
 
 
 def _simple(texts: pd.Series, *, classes: bool) -> Cells | None:
@@ -157,6 +163,13 @@ def _simple(texts: pd.Series, *, classes: bool) -> Cells | None:
     none: list[str | None] = [None] * len(texts)
     zeros = np.zeros(len(texts), dtype=np.int64)
     return Cells(values, zeros, none, zeros.astype(bool), Counter())
+
+
+def _without_spread(texts: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
+    """Cells without the error and the count that stand behind a number: `5.1 ± 0.2 (n=3)`."""
+    bare = texts.str.replace(_SPREAD, "", regex=True).str.strip()
+    changed = bool((bare != texts).any())
+    return bare, ("errors or counts behind its numbers, which are left out",) if changed else ()
 
 
 def _classes(texts: pd.Series, folded: pd.Series) -> Cells | None:
@@ -185,6 +198,14 @@ def _classes(texts: pd.Series, folded: pd.Series) -> Cells | None:
     return Cells(values, zeros, none, wrong, missing, (said,))
 
 
+def _has_point_thousands(texts: pd.Series) -> bool:
+    """Whether each number with a point has three digits behind it, as between thousands."""
+    pointed = texts[texts.str.contains(".", regex=False)]
+    numbers = _without_units(parse_relations(pointed)["number"])[0]
+    numbers = numbers[numbers.str.fullmatch(_POINT)]
+    return bool(len(numbers)) and bool(numbers.str.fullmatch(_POINT_THOUSANDS).all())
+
+
 def _without_units(numbers: pd.Series) -> tuple[pd.Series, list[str | None]]:
     """Numbers without the units that stand behind them, and these."""
     out, units = [], []
@@ -205,6 +226,12 @@ def _plain(
     if grouped.any():
         bare = numbers.str.replace(r"['    ]", "", regex=True)
         numbers = numbers.where(~grouped, bare)
+    if told is Commas.DECIMAL and _has_point_thousands(numbers[~absent]):
+        pointed = numbers.str.fullmatch(_POINT_THOUSANDS)
+        bare = numbers.str.replace(".", "", regex=False)
+        return _plain(numbers.where(~pointed, bare), absent, Commas.LIKELY_DECIMAL)[0], (
+            "points between thousands",
+        )
     commas = numbers.str.contains(",", regex=False) & ~absent
     if not commas.any():
         return numbers, ()
@@ -217,7 +244,7 @@ def _plain(
         if commas.sum() == (~absent).sum():
             _refuse_ambiguous(some)
         told = Commas.THOUSANDS
-    if decimals.all() and (not ambiguous or told is Commas.DECIMAL):
+    if decimals.all() and (not ambiguous or told in (Commas.DECIMAL, Commas.LIKELY_DECIMAL)):
         if points.any() and not ambiguous:
             _refuse_both(numbers, some, points)
         plain = numbers.str.replace(".", "", regex=False).where(commas, numbers)
@@ -231,16 +258,16 @@ def _plain(
 
 def commas_of(frame: pd.DataFrame, separator: str) -> Commas:
     """What a comma in a number is, by all numbers of a file and by how its cells are separated."""
-    decimal = point = False
-    for column in frame.columns:
-        texts = frame[column].iloc[:LOOKED].str.strip().str.translate(MICRO)
-        numbers = parse_relations(texts)["number"]
-        commas, either = (numbers.str.fullmatch(one) for one in (_DECIMAL_COMMA, _THOUSANDS))
-        decimal |= bool((commas & ~either).any())
-        point |= bool(numbers.str.fullmatch(_POINT).any())
+    cells = np.unique(frame.iloc[:LOOKED].to_numpy(dtype=str).ravel())
+    cells = pd.Series([text for text in cells if "," in text or "." in text], dtype=object)
+    numbers = parse_relations(cells.str.strip().str.translate(MICRO))["number"]
+    decimal, thousands, point, grouped = (
+        numbers.str.fullmatch(one) for one in (_DECIMAL_COMMA, _THOUSANDS, _POINT, _POINT_THOUSANDS)
+    )
+    decimal, point = bool((decimal & ~thousands).any()), bool((point & ~grouped).any())
     if decimal != point:
         return Commas.DECIMAL if decimal else Commas.THOUSANDS
-    return {";": Commas.DECIMAL, ",": Commas.THOUSANDS}.get(separator, Commas.UNKNOWN)
+    return {";": Commas.LIKELY_DECIMAL, ",": Commas.THOUSANDS}.get(separator, Commas.UNKNOWN)
 
 
 def _refuse_ambiguous(commas: pd.Series) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from molmeta.datasets.cells import EMPTY
-from molmeta.datasets.columns import normal
-from molmeta.datasets.units import NEGATIVE
+from molmeta.datasets.names import is_logarithm, is_measure, normal
+from molmeta.datasets.units import MOLAR, NEGATIVE, read_unit
 
 FLIPPED = str.maketrans("<>≤≥", "><≥≤")
 
@@ -41,10 +41,12 @@ def read_activities(frame: pd.DataFrame) -> Activities | None:
         found = frame[names[name]].str.strip("' ").str.strip()
         return found.mask(found.str.lower().isin(EMPTY), "")
 
-    logarithmic = texts("pchembl_value")
+    logarithmic, values = texts("pchembl_value"), texts("standard_value")
     known = logarithmic != ""
-    relations = texts("standard_relation")
-    types = texts("standard_type").replace("", np.nan).dropna().value_counts()
+    relations, sorts = texts("standard_relation"), texts("standard_type")
+    potent = known | (texts("standard_units").map(_is_molar) & sorts.map(_may_be_potency))
+    other = (values != "") & ~potent if known.any() else pd.Series(data=False, index=frame.index)
+    types = sorts[~other].replace("", np.nan).dropna().value_counts()
     said = "ChEMBL's table: " + ("Standard Value with its units" if not known.any() else "")
     said += "pChEMBL Value" if known.any() else ""
     if known.any() and not known.all():
@@ -53,6 +55,8 @@ def read_activities(frame: pd.DataFrame) -> Activities | None:
     if len(types) > 1:
         several = " and ".join(f"{name} ({times:,})" for name, times in types.items())
         understood.append(f"{several} taken together")
+    if other.any():
+        understood.append(f"{int(other.sum())} rows of no potency left out")
     assays = texts("assay_chembl_id").replace("", np.nan).nunique()
     if assays > 1:
         understood.append(f"{assays:,} assays taken as one")
@@ -61,8 +65,16 @@ def read_activities(frame: pd.DataFrame) -> Activities | None:
         name = str(types.index[0])
     return Activities(
         name,
-        logarithmic.where(known, texts("standard_value")),
+        logarithmic.where(known, values).mask(other, ""),
         relations.where(~known, relations.map(lambda text: str(text).translate(FLIPPED))),
         texts("standard_units").mask(known, NEGATIVE),
         understood,
     )
+
+
+def _is_molar(text: str) -> bool:
+    return read_unit(str(text)) in MOLAR
+
+
+def _may_be_potency(sort: str) -> bool:
+    return not sort or (is_measure(str(sort)) and not is_logarithm(str(sort)))

@@ -10,7 +10,14 @@ import pandas as pd
 from rdkit import Chem
 
 from molmeta.datasets.cells import Cells, is_number
-from molmeta.datasets.units import NEGATIVE, negative_name, unit_in_name
+from molmeta.datasets.names import (
+    is_descriptor,
+    is_measure,
+    negative_name,
+    normal,
+    unit_in_name,
+)
+from molmeta.datasets.units import NEGATIVE
 from molmeta.errors import DataError
 from molmeta.featurizers import quiet_rdkit
 
@@ -24,29 +31,20 @@ IDS = re.compile(
     r"plate|batch|lot|molregno|cas(_.*)?|.*_(id|cid|sid|idx|index|no|nr|key|chembl_id)|id_.*|"
     r".*monomerid|pubchem_(result_tag|sid|cid)|.*compound_?(no|nr|number)|cmpd(_.*)?|.*registry.*)?"
 )
-DESCRIPTORS = re.compile(
-    r"(mw|molwt|mol_?weight|full_mwt|(exact|monoisotopic)_?(mass|mw).*|mass|.*molecular_?weight.*|"
-    r"[acmxw]?log_?[pds]|cx_log.*|t?psa|.*polar_surface.*|hb[ad](_.*)?|.*_bond_(donor|acceptor).*|"
-    r".*(donors?|acceptors?)(_count)?|.*rot(atable)?_?b(onds?)?|num_.*|.*_rings?|.*_atoms?|qed.*|"
-    r"fsp3|.*violations?|np_likeness.*|.*ligand_efficiency.*|(.*_)?(sd|std|stdev|stddev|sem|err|"
-    r"error|cv|stderr)(_.*)?|n|count|n?_?replicates?|(.*_)?(year|date)|hill.*|slope|r_?2|"
-    r"r_squared|purity.*|price|cost|amount|ph|temp(erature)?(_.*)?|split|fold|confidence.*|max_phase|.*lipinski.*|"
-    r"pubchem_activity_(score|url|comment)|bei|lle|sei|le)"
-)
-ENDPOINTS = re.compile(r"[acmxw]?log_?[pds]|cx_log.*")  # descriptors that are measured as well
+ENDPOINTS = re.compile(r"[acmxw]?log_?[pds](_?\d.*)?|cx_log.*")  # that are measured as well
 LIKELY = re.compile(
     r"(^|_)(activity|active|label|class|target|outcome|inhibition|potency|affinity|value|response|"
     r"y|ic50|ec50|ki|kd)(_|$)"
 )
+PARTS = re.compile(r"scaffold|reagent|reactant|fragment|core|murcko|linker|r_?\d|side_?chain")
 LOOKED = 40  # cells that are looked at to tell SMILES
 ENOUGH = 0.8  # of them
+VALUE_NAMES = {
+    *("value", "values", "standard_value", "published_value", "activity_value", "activity"),
+    *("result", "results", "measurement", "measured", "y"),
+}
 SHOWN = 5
 SHORT = 20  # letters of a word that is shown
-
-
-def normal(name: str) -> str:
-    """A name in small letters, with one line for all between them."""
-    return re.sub(r"[^a-z0-9%#]+", "_", str(name).lower()).strip("_")
 
 
 def is_smiles(text: str) -> bool:
@@ -96,7 +94,7 @@ def named_smiles(header: Sequence[str]) -> str | None:
     """The column that is called as columns of SMILES are; of several, the likeliest."""
     names = {column: normal(column) for column in header}
     ranked = [column for wanted in MOLECULES for column, name in names.items() if name == wanted]
-    ranked += [column for column, name in names.items() if SMILES in name]
+    ranked += [c for c, name in names.items() if SMILES in name and not PARTS.search(name)]
     return ranked[0] if ranked else None
 
 
@@ -111,7 +109,8 @@ def find_molecules(frame: pd.DataFrame, path: object) -> str:
     named = named_smiles(list(frame.columns))
     if named is not None:
         return named
-    shares = {column: _share_of_smiles(frame[column]) for column in frame.columns}
+    columns = [column for column in frame.columns if not PARTS.search(normal(column))]
+    shares = {column: _share_of_smiles(frame[column]) for column in columns or frame.columns}
     best = max(shares, key=lambda column: shares[column], default="")
     if not shares or shares[best] < ENOUGH:
         listed = ", ".join(map(str, list(frame.columns)[:SHOWN]))
@@ -153,10 +152,11 @@ def choose_measurements(
     DataError
         None is of measurements.
     """
+    _refuse_wrong_measures(frame, cells, path)
     usable = [name for name, one in cells.items() if one.present.any() and not one.wrong.any()]
-    ids = [name for name in usable if IDS.fullmatch(normal(name))]
+    ids = [name for name in usable if IDS.fullmatch(normal(name)) and not is_measure(name)]
     left = [name for name in usable if name not in ids]
-    descriptors = [name for name in left if DESCRIPTORS.fullmatch(normal(name))]
+    descriptors = [name for name in left if is_descriptor(name)]
     if len(descriptors) == len(left):
         endpoints = [name for name in left if ENDPOINTS.fullmatch(normal(name))]
         descriptors = [name for name in left if endpoints and name not in endpoints]
@@ -170,12 +170,50 @@ def choose_measurements(
     if not left:
         raise DataError(_none(frame, cells, ids, path))
     said = [f"{_listed(ids)} left out as index or id"] if ids else []
+    said += [
+        f"'{name}' left out, whose row {_first(one.wrong)} holds "
+        f"{frame[name].iloc[_first(one.wrong) - 1][:SHORT]!r}"
+        for name, one in cells.items()
+        if one.wrong.any() and not (IDS.fullmatch(normal(name)) or is_descriptor(name))
+    ][:SHOWN]
+    said += [
+        f"'{name}' left out, whose words {_words(frame[name])} are not known"
+        for name in frame.columns
+        if name not in cells and LIKELY.search(normal(name)) and 0 < len(_distinct(frame[name])) < 5
+    ]
     if descriptors:
         said.append(f"{_listed(descriptors)} left out as no activity")
     worded = [name for name in worded if name not in left]
     if worded:
         said.append(f"words in {_listed(worded)} left out beside numbers")
     return left, said
+
+
+def _refuse_wrong_measures(frame: pd.DataFrame, cells: dict[str, Cells], path: object) -> None:
+    """Refuse a column that is an assay by its name, in which a cell is no measurement."""
+    for name, one in cells.items():
+        named = is_measure(name) or unit_in_name(name) or normal(name) in VALUE_NAMES
+        if one.wrong.any() and named and not is_descriptor(name):
+            row = _first(one.wrong)
+            raise DataError(
+                f"{path}: row {row}, column '{name}' holds {frame[name].iloc[row - 1]!r}, which is "
+                f"no finite number, bound or word for a missing one ({int(one.wrong.sum())} such "
+                "cells); correct them or leave them empty, or name other columns with "
+                "--target-columns"
+            )
+
+
+def _distinct(column: pd.Series) -> list[str]:
+    return sorted(set(column) - {""})
+
+
+def _words(column: pd.Series) -> str:
+    return ", ".join(repr(word[:SHORT]) for word in _distinct(column))
+
+
+def _first(which: np.ndarray) -> int:
+    """The first row, from 1."""
+    return int(np.flatnonzero(which)[0]) + 1
 
 
 def likeliest(columns: Sequence[str], counts: dict[str, int]) -> str:
@@ -233,7 +271,7 @@ def _no_numbers(frame: pd.DataFrame) -> str:
             "there is no column beside that of the molecules; are cells separated by something "
             "else than commas, semicolons, tabs or bars?"
         )
-    distinct = {name: sorted({*frame[name]} - {""}) for name in frame.columns}
+    distinct = {name: _distinct(frame[name]) for name in frame.columns}
     name = min(distinct, key=lambda one: (not distinct[one], len(distinct[one])))
     words = ", ".join(word[:SHORT] for word in distinct[name][:SHOWN])
     more = f" and {len(distinct[name]) - SHOWN} others" if len(distinct[name]) > SHOWN else ""

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from molmeta.datasets.cells import Cells
+from molmeta.datasets.names import (
+    is_logarithm,
+    is_other_logarithm,
+    is_property,
+    measures_concentration,
+    negative_name,
+)
 from molmeta.datasets.units import (
     IMPOSSIBLE_P,
     LOG,
@@ -15,12 +22,8 @@ from molmeta.datasets.units import (
     NEGATIVE,
     NONE,
     PERCENT,
-    is_logarithm,
-    is_property,
     look_like_concentrations,
-    measures_concentration,
     negative_log,
-    negative_name,
 )
 from molmeta.errors import DataError
 
@@ -71,12 +74,17 @@ def in_one_unit(
         in several units.
     """
     present = cells.present
+    if not asked and is_other_logarithm(name) and not (units[present] == NONE).all():
+        raise DataError(
+            f"{where} is ln or log2 of a concentration by its name; write log10, or the "
+            "concentrations, or give --units none for values as they are"
+        )
     if not asked and is_property(name):
         return _property(name, cells, units[present], where)
     turned = np.isin(units.astype(str), [*filter(_is_turned, set(units[present]))]) & present
-    if not turned.any():
-        return _as_it_is(name, cells, units[present])
     bare = present & (units == "")
+    if not turned.any() and not (bare.any() and (units[present] == PERCENT).any()):
+        return _as_it_is(name, cells, units[present])
     if bare.any():
         row = int(np.flatnonzero(bare)[0])
         raise DataError(
@@ -95,7 +103,9 @@ def in_one_unit(
         what = f"{name} in {' and '.join(found)} taken as "
         said.append(what + (new if new != name else "−log10 of the molar"))
     said += [f"{times:,} values in {unit} left out" for unit, times in others.items()]
-    return Column(new, values, censor, tuple(said))
+    above = int((values[present] < 0).sum()) if found else 0
+    concern = f"{above:,} values of {name} are above 1 M; is this the unit?" if above else ""
+    return Column(new, values, censor, tuple(said), concern)
 
 
 def _is_turned(unit: str) -> bool:
@@ -131,7 +141,10 @@ def _concern(name: str, cells: Cells, units: list[str]) -> str:
     if not len(known) or np.isin(known, [0, 1]).all():
         return ""
     if units:
-        return f"values of {name} are in {' and '.join(units)}, which is not read here" + advice
+        return (
+            f"values of {name} are in {' and '.join(units)}, which is not read here; write molar "
+            "concentrations, or give --units none for values as they are"
+        )
     span = f"{known.min():g} to {known.max():g}, median {np.median(known):g}"
     if is_logarithm(name):
         return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,10 @@ from molmeta.text_files import LONGEST, MARKS, open_bytes
 
 WIDEST = 1 << 16  # columns
 PIECE = 1 << 18  # bytes that are read at once
-SEPARATORS = {",": "','", ";": "';'", "\t": "tab", "|": "'|'"}
+SEPARATORS = {"\t": "tab", ";": "';'", "|": "'|'", ",": "','"}  # of equals the first: a tab
+# is in no text, a comma is in many
+SAID = re.compile(r'"?sep=([,;|\t])"?')
+TITLES = 20  # lines, at most, that may stand above the header
 LOOKED, SAMPLE = 50, 1 << 20  # lines, and characters, that are looked at to find the separator
 
 
@@ -37,6 +41,8 @@ class Writing:
         Whether the first line has names.
     row_names : bool
         Whether rows have names in front, which the header does not count.
+    skipped : int
+        Lines above the header.
     """
 
     encoding: str
@@ -44,6 +50,7 @@ class Writing:
     header: list[str]
     headed: bool = True
     row_names: bool = False
+    skipped: int = 0
 
     def understood(self) -> list[str]:
         """What is not as usual."""
@@ -56,6 +63,9 @@ class Writing:
             said.append(f"no header: columns are called {', '.join(self.header[:5])}")
         if self.row_names:
             said.append("names of rows left out")
+        if self.skipped:
+            lines = "line" if self.skipped == 1 else "lines"
+            said.append(f"{self.skipped} {lines} above the header left out")
         return said
 
 
@@ -130,6 +140,7 @@ def _read(path: Path, writing: Writing) -> pd.DataFrame:
                 encoding=writing.encoding,
                 header=0 if writing.headed else None,
                 names=None if writing.headed else writing.header,
+                skiprows=writing.skipped,
             )
     except (DataError, UnicodeError):
         raise
@@ -137,7 +148,9 @@ def _read(path: Path, writing: Writing) -> pd.DataFrame:
         raise DataError(f"{path} cannot be read as CSV: {str(error).strip()}") from None
     if frame.empty:
         raise DataError(f"{path} has a header but no rows")
-    return frame.fillna("")
+    frame = frame.fillna("")
+    _refuse_open_quotes(frame, writing, path)
+    return frame
 
 
 def _look(path: Path, encoding: str, errors: str = "strict") -> Writing:
@@ -146,34 +159,64 @@ def _look(path: Path, encoding: str, errors: str = "strict") -> Writing:
     with open_bytes(path, held=True, utf16=True) as file:
         short = io.BufferedReader(_ShortLines(file, path), PIECE)
         for line in io.TextIOWrapper(short, encoding, errors):
-            lines += [line] if line.strip() else []
+            lines.append(line)
             if len(lines) > LOOKED or sum(map(len, lines)) > SAMPLE:
                 break
-    if not lines:
+    if not "".join(lines).strip():
         raise DataError(f"{path} is empty; it needs a header line and rows")
-    separator = _separator(lines)
+    separator, skipped = _separator(lines)
     try:
-        rows = list(csv.reader(lines, delimiter=separator))
+        rows = [row for row in csv.reader(lines[skipped:], delimiter=separator) if row]
     except csv.Error as error:
         raise DataError(f"{path} has a first line that is no header ({error})") from None
-    if len(rows[0]) > WIDEST:
-        raise DataError(f"{path} has {len(rows[0]):,} columns; more than {WIDEST:,} are not read")
-    return Writing(encoding, separator, *header_of(rows))
+    widest = max(map(len, rows))
+    if widest > WIDEST:
+        raise DataError(f"{path} has {widest:,} columns; more than {WIDEST:,} are not read")
+    return Writing(encoding, separator, *header_of(rows), skipped=skipped)
 
 
-def _separator(lines: list[str]) -> str:
-    """The separator by which most lines have equally many cells, at least two."""
+def _separator(lines: list[str]) -> tuple[str, int]:
+    """The separator by which most lines have equally many cells, and how many stand above these."""
+    if found := SAID.fullmatch(lines[0].strip()):  # Excel writes it for itself
+        return found[1], 1
 
     def fit(separator: str) -> tuple[float, bool, int]:
+        above = _above(lines, separator)
         try:
-            widths = [len(row) for row in csv.reader(lines, delimiter=separator) if row]
+            widths = [len(row) for row in csv.reader(lines[above:], delimiter=separator) if row]
         except csv.Error:
             return (0.0, False, 0)
         width, times = Counter(widths[1:] or widths).most_common(1)[0]
         share = times / max(1, len(widths) - 1) if width > 1 and widths[0] > 1 else 0.0
         return (round(share, 2), widths[0] == width, width)
 
-    return max(SEPARATORS, key=fit)  # the first of equals
+    best = max(SEPARATORS, key=fit)
+    if not fit(best)[0]:  # one column
+        return ",", next(number for number, line in enumerate(lines) if line.strip())
+    return best, _above(lines, best)
+
+
+def _above(lines: list[str], separator: str) -> int:
+    """How many of the first lines have one cell, where those below have several; empty ones too."""
+    several = (
+        number
+        for number, line in enumerate(lines[:TITLES])
+        if separator in line or line.count('"') % 2  # a cell that goes on in the next line
+    )
+    return next(several, next(n for n, line in enumerate(lines) if line.strip()))
+
+
+def _refuse_open_quotes(frame: pd.DataFrame, writing: Writing, path: Path) -> None:
+    """Refuse a cell in which a row begins: a quote was not closed, and rows would be lost."""
+    least = max(2, len(frame.columns) - 1) if writing.separator == "," else 1
+    for name in frame.columns:
+        long = frame[name][frame[name].str.contains("\n", regex=False)]
+        for row, text in zip(long.index, long, strict=True):
+            if any(line.count(writing.separator) >= least for line in text.split("\n")[1:]):
+                raise DataError(
+                    f"{path}: row {frame.index.get_loc(row) + 1}, column '{name}' holds "  # type: ignore[operator]
+                    f"{text[:30]!r}, over several lines; a quote is not closed there"
+                )
 
 
 def _require_row_names(frame: pd.DataFrame, path: Path) -> None:

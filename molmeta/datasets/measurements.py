@@ -20,14 +20,17 @@ from molmeta.datasets.columns import (
 )
 from molmeta.datasets.concentrations import Column, in_one_unit
 from molmeta.datasets.csv_tables import require_columns
-from molmeta.datasets.table_files import Sheet, read_sheet
-from molmeta.datasets.units import (
-    NONE,
-    check_unit,
+from molmeta.datasets.long_tables import named_alike, require_names, taken_together
+from molmeta.datasets.names import (
+    is_descriptor,
+    is_logarithm,
     is_logarithmic,
-    read_unit,
+    is_measure,
+    is_property,
     unit_in_name,
 )
+from molmeta.datasets.table_files import Sheet, read_sheet
+from molmeta.datasets.units import LOG, MOLAR, NEGATIVE, NONE, PERCENT, check_unit, read_unit
 from molmeta.errors import DataError
 
 OUTCOME = "PUBCHEM_ACTIVITY_OUTCOME"
@@ -101,8 +104,10 @@ def read_measurements(
     smiles = smiles_column or find_molecules(frame, path)
     _refuse_repeated(sheet, [smiles], path)
     said = [] if smiles == "smiles" or smiles_column else [f"molecules in '{smiles}'"]
+    assay_column = named_alike(frame, assay_column)
     reader = _Reader(sheet, smiles, assay_column, relation_column, asked, str(path))
     columns, chosen = reader.choose(target_columns)
+    reader.sole = bool(target_columns) or len(columns) == 1
     is_long = assay_column in frame.columns
     if is_long and len(columns) != 1:
         raise DataError(
@@ -114,18 +119,21 @@ def read_measurements(
     if len(set(names)) < len(names):  # IC50_nM beside IC50_uM
         names = list(map(str, columns))
     rows = [
-        _rows(part, frame[assay_column] if is_long else name)
+        _rows(part, frame[assay_column].str.strip() if is_long else name)
         for part, name in zip(parts, names, strict=True)
     ]
     measured = pd.concat(rows, ignore_index=True)
     if measured.empty:
         raise DataError(f"{path}: the column {columns[0]!r} holds no measurement")
+    require_names(measured, assay_column, path)
     understood = [f"read {len(frame):,} rows", *sheet.understood, *said, *chosen]
     understood += _together([line for part in parts for line in part.said])
     bounds = int((measured["censor"] != 0).sum())
     understood += [f"{bounds:,} bounds"] if bounds else []
     understood += _missing(reader.missing)
     concerns = _together([part.concern for part in parts if part.concern])
+    if not reader.activities:
+        concerns += taken_together(frame, measured, assay_column, parts[0])
     return Measurements(frame[smiles], measured, tuple(understood), tuple(concerns))
 
 
@@ -188,6 +196,7 @@ class _Reader:
         self.others = self.beside.others
         self.commas = commas_of(frame[self.others], sheet.separator)
         self.activities: Activities | None = None
+        self.sole = False  # whether one column is read, or those that were named
         self.cells: dict[str, Cells] = {}
 
     def choose(self, wanted: Sequence[str] | None) -> tuple[list[str], list[str]]:
@@ -201,6 +210,7 @@ class _Reader:
             return [OUTCOME], [f"classes from {OUTCOME}"]
         cells = {name: self._cells(name) for name in self.others if self._may_be(name)}
         columns, said = choose_measurements(self.frame[self.others], cells, self.path)
+        said += self.beside.said
         _refuse_repeated(self.sheet, columns, self.path)
         return columns, said
 
@@ -229,7 +239,8 @@ class _Reader:
         if any("read as" in line for line in cells.said):
             return Column(column, cells.values, cells.censor, tuple(said))
         units = self._units_of(cells, column)
-        found = in_one_unit(column, cells, units, where, asked=bool(self.asked))
+        asked = bool(self.asked) and self.sole
+        found = in_one_unit(column, cells, units, where, asked=asked)
         return Column(found.name, found.values, found.censor, (*said, *found.said), found.concern)
 
     def _named(self, wanted: Sequence[str]) -> list[str]:
@@ -253,6 +264,8 @@ class _Reader:
             cells = read_cells(some, logarithmic=True)
         except DataError:  # with its column and rows, where all of it is read
             return True
+        if (is_measure(column) or unit_in_name(column)) and not is_descriptor(column):
+            return bool(cells.present.any()) or not cells.wrong.any()
         return 2 * int(cells.wrong.sum()) <= len(some)
 
     def _cells(self, column: str) -> Cells:
@@ -294,23 +307,22 @@ class _Reader:
         return replace(cells, censor=censor), said if sides.any() else ""
 
     def _units_of(self, cells: Cells, column: str) -> np.ndarray:
-        """The unit of each cell: its own, that asked for, beside it, in the name, or ""."""
+        """The unit of each cell: its own, beside it, in the name, that asked for, or ""."""
         if self.asked == NONE:
             return np.full(len(cells.values), NONE, dtype=object)
-        named = unit_in_name(column) or ""
-        default = self.asked or named
-        if not default and column in self.sheet.units:
-            default = read_unit(self.sheet.units[column]) or ""
-        out = np.full(len(cells.values), default, dtype=object)
-        beside = None
-        if self.activities:
-            beside = self.activities.units
-        elif not self.asked:
-            beside = self.beside.units_of(column)
-        if beside is not None:
+        named = "" if self.activities else unit_in_name(column) or ""
+        if not named and column in self.sheet.units:
+            named = read_unit(self.sheet.units[column]) or ""
+        asked = self.asked if self.asked and (self.sole or self._may_be_asked(column)) else ""
+        out = np.full(len(cells.values), (asked if self.sole else named) or named or asked)
+        out = out.astype(object)
+        beside = self.activities.units if self.activities else self.beside.units_of(column)
+        if beside is not None and not (asked and named):
             known = {text: read_unit(text) or text for text in beside.unique() if text}
+            if is_logarithm(column):
+                known = {text: LOG + one if one in MOLAR else one for text, one in known.items()}
             found = beside.map(known).fillna("").to_numpy(object)
-            if named and not self.activities:
+            if named:
                 self._refuse_other_units(column, named, found[cells.present])
             out = np.where(found != "", found, out)
         if not any(cells.units):
@@ -318,10 +330,16 @@ class _Reader:
         own = np.array([unit or "" for unit in cells.units], dtype=object)
         return np.where(own != "", own, out)
 
+    def _may_be_asked(self, column: str) -> bool:
+        """Whether a unit that is asked for may be that of one of several columns."""
+        unit = unit_in_name(column)
+        return not (unit in (NEGATIVE, PERCENT) or is_descriptor(column) or is_property(column))
+
     def _refuse_other_units(self, column: str, named: str, found: np.ndarray) -> None:
-        others = sorted({*found} - {"", named})
+        others = sorted({unit for unit in found if read_unit(unit)} - {"", named})
         if others:
+            beside = " and ".join(self.beside.units)
             raise DataError(
                 f"{self.path}: the column '{column}' is in {named} by its name and in "
-                f"{', '.join(others)} by '{self.beside.units}'; give that which holds with --units"
+                f"{', '.join(others)} by '{beside}'; give that which holds with --units"
             )

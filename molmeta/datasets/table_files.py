@@ -67,8 +67,8 @@ def read_sheet(path: Path) -> Sheet:
     if ending in SDF:
         return _sdf(path)
     frame, writing = read_written(path)
-    frame.columns = [str(name).strip() for name in frame.columns]
     header = [name.strip() for name in writing.header]
+    frame.columns = _distinct(header)
     sheet = Sheet(frame, header, writing.separator, writing.understood())
     return _without_pubchem_rows(sheet) if PUBCHEM in frame.columns else sheet
 

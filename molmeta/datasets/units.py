@@ -1,4 +1,4 @@
-"""Units of measurements: found in texts, and concentrations turned into −log10 of the molar."""
+"""Units of measurements: read, and concentrations turned into −log10 of the molar."""
 
 from __future__ import annotations
 
@@ -23,30 +23,8 @@ SPELLED = {  # in small letters, without blanks
     "%inhibition": PERCENT, "unitless": NONE, "none": NONE,
 }  # fmt: skip
 _LOGARITHM = re.compile(r"(?P<minus>-)?log(?:10)?\(?(?P<unit>molar|[pnumf]?m)\)?")
-MICRO = str.maketrans({"µ": "u", "μ": "u", "−": "-", "–": "-"})
-
-_FIFTY = r"(?:IC|EC|AC|GI|XC|CC|DC|ED|LD|LC|TD|SC|AD)[_ ]?(?:50|90)(?!\d)"
-_CONCENTRATION = rf"(?:{_FIFTY}|K[idbm](?![a-z])|MIC(?![a-z])|potency(?![a-z]))"
-_START = r"(?:(?<![A-Za-z])|(?<=log))"
-_MEASURE = re.compile(rf"{_START}p?({_CONCENTRATION})", re.IGNORECASE)
-_P_NAME = re.compile(
-    rf"(?<![A-Za-z])p[_ -]?\(?(?:{_CONCENTRATION}|chembl|act(?:ivity)?(?![a-z]))|-\s*log",
-    re.IGNORECASE,
-)
-_PROPERTY = re.compile(
-    r"solub|(?<![a-z])[acmx]?log_?[spd](?![a-z])|(?<![a-z])c_?(?:max|min|ss)(?![a-z])|"
-    r"(?<![a-z])auc|exposure|clearance|permeab|bioavail|plasma",
-    re.IGNORECASE,
-)
-_LOG_NAME = re.compile(r"(?<![A-Za-z])log(?:10)?", re.IGNORECASE)
-_UNIT = re.compile(r"(?:(?<![A-Za-z])|(?<=\d))([pnumf]M|[mnup]?mol/[lL])(?![A-Za-z])")
-_FOLDED_UNIT = re.compile(r"(?:(?<![a-z])|(?<=\d))([num]m)(?![a-z])", re.IGNORECASE)
-_BARE_MOLAR = re.compile(r"[(\[_ /]M(?:[)\]]|$)")
-_DOSE = re.compile(  # of `at 10 uM`; the 50 of `IC 50 nM` is none, nor the 2 of `CB2_nM`
-    r"(?<![A-Za-z0-9.])(?<![CDIM][_ ])\d+(?:\.\d+)?[\s_]*(?:[pnumf]?M|[mnup]?mol/L)(?![A-Za-z])",
-    re.IGNORECASE,
-)
-_PERCENT = re.compile(r"%|percent|pct", re.IGNORECASE)
+_MASS = re.compile(r"([unpm]?g/(m?L|kg|100mL|dL)|[unpm]?g\s?(mL|L)-1|mg/kg|ppm|ppb)", re.IGNORECASE)
+MICRO = str.maketrans({"µ": "u", "μ": "u", "−": "-", "–": "-", "＞": ">", "＜": "<", "＝": "="})
 
 
 def read_unit(text: str) -> str | None:
@@ -65,6 +43,11 @@ def read_unit(text: str) -> str | None:
     return NEGATIVE if unit == "M" else None
 
 
+def is_mass(text: str) -> bool:
+    """Whether a text is a unit of mass in a volume, of which no molar concentration is made."""
+    return bool(_MASS.fullmatch(text.strip().translate(MICRO).replace(" ", "")))
+
+
 def check_unit(text: str) -> str:
     """The unit that somebody asked for.
 
@@ -77,33 +60,6 @@ def check_unit(text: str) -> str:
     if unit is None:
         raise ConfigError(f"there is no unit {text!r}; give one of: {', '.join(UNITS)}")
     return unit
-
-
-def unit_in_name(name: str) -> str | None:
-    """The unit that the name of a column says: of `IC50 (nM)`, `Ki_uM`, `logIC50_M`, `pIC50`.
-
-    A concentration at which something was measured, as in `inhibition at 10 uM`, is none.
-    """
-    tidy = _DOSE.sub("", name.translate(MICRO))
-    if _P_NAME.search(tidy):
-        return NEGATIVE
-    measure = _MEASURE.search(tidy)
-    found = _UNIT.search(tidy) or (_FOLDED_UNIT.search(tidy) if measure else None)
-    unit = read_unit(found[1]) if found else ("M" if measure and _BARE_MOLAR.search(tidy) else None)
-    if unit in MOLAR and _LOG_NAME.search(tidy):
-        return LOG + unit
-    if unit is None and _PERCENT.search(tidy):
-        return PERCENT
-    return unit
-
-
-def negative_name(name: str) -> str:
-    """What −log10 of a column is called: `pIC50` of `IC50 (nM)`; else its own name."""
-    found = _MEASURE.search(name)
-    if not found:
-        return name
-    measure = re.sub("[_ ]", "", found[1])
-    return "p" + (measure.capitalize() if measure[0] in "Kkp" else measure.upper())
 
 
 def negative_log(
@@ -129,26 +85,3 @@ def look_like_concentrations(values: np.ndarray) -> bool:
         return False
     wide = known.max() >= 100 * np.median(known) or known.max() > 100
     return bool(known.max() > LARGEST_P and wide)
-
-
-def measures_concentration(name: str) -> bool:
-    """Whether a column is of concentrations by its name, as `IC50`."""
-    tidy = name.translate(MICRO)
-    return bool(_MEASURE.search(tidy)) and not (_P_NAME.search(tidy) or _LOG_NAME.search(tidy))
-
-
-def is_logarithm(name: str) -> bool:
-    """Whether a column is log10 of concentrations by its name, as `logIC50`."""
-    tidy = name.translate(MICRO)
-    return bool(_MEASURE.search(tidy) and _LOG_NAME.search(tidy)) and not _P_NAME.search(tidy)
-
-
-def is_logarithmic(name: str) -> bool:
-    """Whether values are logarithms by what they are called, and so small."""
-    tidy = name.translate(MICRO)
-    return bool(_P_NAME.search(tidy) or _LOG_NAME.search(tidy))
-
-
-def is_property(name: str) -> bool:
-    """Whether a column is no potency by its name, though it may be in units of concentration."""
-    return bool(_PROPERTY.search(name)) and not _MEASURE.search(name)

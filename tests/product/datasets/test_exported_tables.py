@@ -13,7 +13,7 @@ from rdkit import Chem
 from molmeta import Classification, FewShotRegressor, MolmetaError, from_pretrained, read_table
 from molmeta.cli.main import main
 from molmeta.datasets import table_files
-from molmeta.datasets.units import unit_in_name
+from molmeta.datasets.names import unit_in_name
 
 CASES = Path(__file__).parents[4] / "shared" / "cases"
 SMILES = ["c1ccccc1O", "c1ccccc1N", "CCCCO", "CCCCN", "c1ccncc1", "CC(=O)OCC", "CCSCC", "CCCl"]
