@@ -4,7 +4,8 @@
 
 Each test task has beside it the training tasks that measured most of its molecules (`same
 molecules`); the same without any of its molecules (`others`); and as many drawn by chance, without
-its molecules (`unrelated`). The shipped model learned from none of FS-Mol's labels.
+its molecules (`unrelated`). Tasks of which a kind has none are left out. The shipped model learned
+from none of FS-Mol's labels. The scores of each task are kept below `--save-dir`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from looks import arguments, write
 
 from molmeta.datasets import read_fs_mol
 from molmeta.evaluation import REFERENCE, benchmark, markdown
+from molmeta.files import write_atomic
 from molmeta.models import from_pretrained
 from molmeta.seeds import generator
 from molmeta.tasks import Assay, Assays, fits
@@ -30,7 +32,8 @@ SHARED = 16  # molecules that an earlier assay shares with the new one, at least
 
 def main() -> None:
     """Score each test task with and without earlier assays."""
-    args = arguments(__doc__)
+    args = arguments(__doc__, "molmeta-known")
+    args.save_dir.mkdir(parents=True, exist_ok=True)
     table, names = read_fs_mol(args.data_path)
     train, asked = (table.assays.select(names[part]) for part in ("train", args.part))
     base, forest = from_pretrained("default"), from_pretrained(REFERENCE)
@@ -42,13 +45,18 @@ def main() -> None:
     parts = []
     for task in tasks:
         beside = dict(earlier(task, train, measured_in))
-        if not beside:
+        if not beside or not all(beside.values()):
+            continue
+        path = args.save_dir / f"{task.name}.csv"
+        if path.exists():
+            parts.append(pd.read_csv(path))
             continue
         every = [task, *(one for known in beside.values() for one in known)]
         compute_features(base.learner, every)
         learners = {name: base.knowing(known).learner for name, known in beside.items()}
         learners = {"default": base.learner, **learners, REFERENCE: forest.learner}
         parts.append(benchmark(learners, [task], SIZES, DRAWS))
+        write_atomic(path, parts[-1].to_csv(index=False).encode())
         print(len(parts), task.name, {name: len(known) for name, known in beside.items()})
     scores = pd.concat(parts, ignore_index=True)
     told = f"{len(parts)} of {len(tasks)} tasks share {SHARED} molecules with a training task.\n\n"

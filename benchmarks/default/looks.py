@@ -13,11 +13,13 @@ from molmeta.training import environment_json
 RESULTS = Path(__file__).parents[1] / "results"
 
 
-def arguments(about: str) -> argparse.Namespace:
-    """Where ChEMBL-22 is, and which part of the held-out assays is asked."""
+def arguments(about: str, save_dir: str | None = None) -> argparse.Namespace:
+    """Where the assays are, which part of them is asked, and where what is whole is kept."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
     parser.add_argument("--data-path", type=Path, required=True)
     parser.add_argument("--part", default="test", choices=("validation", "test"))
+    if save_dir:
+        parser.add_argument("--save-dir", type=Path, default=Path(save_dir))
     return parser.parse_args()
 
 

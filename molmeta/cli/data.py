@@ -131,14 +131,9 @@ def _split(args: argparse.Namespace) -> None:
     from molmeta.datasets import draw_split, load_embedded
     from molmeta.files import check_output, write_atomic
 
-    path = options.assay_path(args)
-    check_output(args.output, [Path(path)], overwrite=args.overwrite)
-    if path == options.EMBEDDED:
-        assays = load_embedded()
-    else:
-        table, _ = options.read_assays(args, path)
-        options.say_read(path, table.report)
-        assays = table.assays
+    paths = options.assay_paths(args)
+    check_output(args.output, list(map(Path, paths)), overwrite=args.overwrite)
+    assays = load_embedded() if options.is_shipped(args) else options.read_assays(args)[0].assays
     drawn = {"name": args.output.stem, "seed": args.seed, "least": args.least}
     parts = draw_split(assays, args.validation, args.test, **drawn)
     write_atomic(args.output, (json.dumps({"drawn": drawn, **parts}, indent=1) + "\n").encode())

@@ -14,6 +14,7 @@ from molmeta.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     from molmeta.datasets import Measurements, Report, Table
+    from molmeta.featurizers import Policy
     from molmeta.tasks import Split
 
 EMBEDDED = "embedded"
@@ -201,7 +202,7 @@ def split_flags(verb: argparse.ArgumentParser) -> None:
 def data_words(args: argparse.Namespace) -> list[str]:
     """What to write again of the file of assays and of how they are divided."""
     return [
-        *("--data-path", Path(args.data_path[0]).name),
+        *("--data-path", *(Path(path).name for path in args.data_path)),
         *(["--split", args.split] if args.split else []),
         *(["--protocol", args.protocol] if args.protocol != DISJOINT else []),
     ]
@@ -218,23 +219,42 @@ def images_flag(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def assay_path(args: argparse.Namespace) -> str:
-    """The one file of assays.
+def assay_paths(args: argparse.Namespace) -> list[str]:
+    """The files of assays.
 
     Raises
     ------
     ConfigError
-        There are several, or an option of images is given.
+        What is shipped stands beside others, or an option of images is given.
     """
     if args.n_way:
         raise ConfigError("--n-way is of images; give --images as well")
-    if len(args.data_path) > 1:
-        raise ConfigError(f"--data-path has {len(args.data_path)} files of assays; give one")
-    return args.data_path[0]
+    if len(args.data_path) > 1 and EMBEDDED in args.data_path:
+        raise ConfigError(f"--data-path has '{EMBEDDED}' beside other assays; give one of both")
+    return args.data_path
 
 
-def read_assays(args: argparse.Namespace, path: str) -> tuple[Table, dict[str, list[str]] | None]:
-    """The assays behind `--data-path`; and the split that they come with, if there is one."""
+def is_shipped(args: argparse.Namespace) -> bool:
+    """Whether the assays are those that are shipped."""
+    return assay_paths(args) == [EMBEDDED]
+
+
+def read_assays(
+    args: argparse.Namespace, policy: Policy | None = None
+) -> tuple[Table, dict[str, list[str]] | None]:
+    """The assays behind `--data-path`, of all files; and the split that they come with, if any."""
+    from molmeta.datasets import collected
+
+    read = []
+    for path in assay_paths(args):
+        read.append(_read_one(args, path, policy))
+        say_read(path, read[-1][0].report)
+    return collected([table for table, _ in read], [split for _, split in read])
+
+
+def _read_one(
+    args: argparse.Namespace, path: str, policy: Policy | None
+) -> tuple[Table, dict[str, list[str]] | None]:
     from molmeta.datasets import SOURCES, is_fs_mol, read_fs_mol, read_moleculenet, read_table
 
     if is_fs_mol(path):
@@ -248,26 +268,24 @@ def read_assays(args: argparse.Namespace, path: str) -> tuple[Table, dict[str, l
         )
     if path in SOURCES:
         return read_moleculenet(path), None
-    return read_table(path, **columns(args)), None
+    return read_table(path, policy=policy, **columns(args)), None
 
 
 def read_splits(args: argparse.Namespace) -> list[Split]:
     """The assays that the options name: one split, or one for each half of the molecules."""
     from molmeta.datasets import HALVES, embedded_split, read_split, split_assays, split_molecules
 
-    path = assay_path(args)
-    if args.threshold != MEDIAN and (path == EMBEDDED or args.split):
+    if args.threshold != MEDIAN and (is_shipped(args) or args.split):
         raise ConfigError(
             f"--threshold {args.threshold} is for a table that models of the embedded assays are "
             "tested on; assays of a split are active above their own medians"
         )
-    if path == EMBEDDED:
+    if is_shipped(args):
         if args.split:
             raise ConfigError("--split is for the assays of a file; give --data-path")
         _refuse_protocol(args)
         return [embedded_split()]
-    table, names = read_assays(args, path)
-    say_read(path, table.report)
+    table, names = read_assays(args)
     names = read_split(args.split) if args.split else names
     if names is None:
         _refuse_protocol(args)
@@ -298,8 +316,9 @@ def compute(verb: argparse.ArgumentParser) -> None:
 
 
 def say(text: str) -> None:
-    """Tell the person, leaving standard output to results."""
-    print(text, file=sys.stderr, flush=True)
+    """Tell the person, leaving standard output to results; of several processes one tells."""
+    if os.environ.get("RANK", "0") == "0":
+        print(text, file=sys.stderr, flush=True)
 
 
 def say_read(path: str, read: Measurements | Report) -> None:

@@ -41,7 +41,6 @@ def arguments(verb: Parser) -> None:
         verb,
         "a table of assays for a re-creation ('embedded': those that are shipped), or the "
         "data folder of the paper's release",
-        nargs=1,
     )
     options.table(verb)
     options.threshold_flag(verb)
@@ -83,7 +82,8 @@ def _reproduce(args: argparse.Namespace) -> str | None:
 
     size = _size(args)
     output = args.output or args.save_dir / "results.csv"
-    check_output(output, [Path(args.data_path[0])], overwrite=args.overwrite or not args.output)
+    known = list(map(Path, args.data_path))
+    check_output(output, known, overwrite=args.overwrite or not args.output)
     study, about = _study(args, size)
     results = reproduce(
         study,

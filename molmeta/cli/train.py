@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from molmeta.cli import options
 from molmeta.cli.parsing import Parser
-from molmeta.errors import ConfigError, one_line
+from molmeta.errors import ConfigError
 
 if TYPE_CHECKING:
     from molmeta.models import BaseModel, Experiment
@@ -78,22 +78,19 @@ def _train(args: argparse.Namespace, experiment: Experiment) -> None:
 def _on_assays(
     args: argparse.Namespace, experiment: Experiment, say: Callable[[str], None]
 ) -> BaseModel:
-    from molmeta.datasets import embedded_split, is_fs_mol, read_table
+    from molmeta.datasets import embedded_split, is_fs_mol
     from molmeta.training import meta_train, split_for_training
 
-    path = options.assay_path(args)
-    if path == options.EMBEDDED:
+    if options.is_shipped(args):
         train, validation, _ = embedded_split()
-    elif args.split or is_fs_mol(path):
+    elif args.split or any(map(is_fs_mol, options.assay_paths(args))):
         if args.validation_assays:
             raise ConfigError(
                 "the split says which assays are selected by; leave --validation-assays out"
             )
         (train, validation, _), *_ = options.read_splits(args)
     else:
-        table = read_table(path, policy=experiment.model.policy, **options.columns(args))
-        for line in (f"{path}: {table.report}", *table.report.warnings()):
-            say(one_line(line))
+        table, _ = options.read_assays(args, experiment.model.policy)
         train, validation, one_class = split_for_training(
             table, experiment, args.validation_assays, options.threshold(args.threshold)
         )

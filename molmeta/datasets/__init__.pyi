@@ -4,6 +4,7 @@ from .cells import read_cells as read_cells
 from .chembl import data_file as data_file
 from .chembl import embedded_split as embedded_split
 from .chembl import load_embedded as load_embedded
+from .collection import collected as collected
 from .columns import likeliest as likeliest
 from .columns import named_smiles as named_smiles
 from .csv_tables import read_csv as read_csv

@@ -136,9 +136,10 @@ def _check_sizes(tested: Assays, protocol: Protocol) -> None:
     for size in protocol.support_sizes:
         large = [assay for assay in tested.values() if fits(assay, size)]
         if not large:
+            largest = max(map(len, tested.values()), default=0)
             raise TooFewMeasurements(
                 f"none of the {len(tested)} {protocol.part} assays is large enough for a support "
-                f"of {size} and a query; the largest has {max(map(len, tested.values()))} "
+                f"of {size} and a query; the largest has {largest} "
                 "measurements: ask for a smaller support"
             )
         for assay in large:

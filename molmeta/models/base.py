@@ -61,6 +61,8 @@ class BaseModel:
         ConfigError
             The learner has no use for them.
         """
+        if not earlier:
+            return self
         known = [self.readable(one).examples().to(self.learner.device) for one in earlier]
         with torch.no_grad():
             return replace(self, learner=self.learner.knowing(known))

@@ -212,7 +212,7 @@ def test_molecules_and_images_are_not_mixed_up(config):
         (["--images", "digits", "--n-way", "4"], "there are 3 classes of images"),
         (["--query-shots", "1"], "--query-shots and --published-size are of images"),
         (["--n-way", "5"], "--n-way is of images"),
-        (["--data-path", "a.csv", "b.csv"], "2 files of assays"),
+        (["--data-path", "a.csv", "embedded"], "has 'embedded' beside other assays"),
     ],
 )
 def test_what_cannot_be_done_is_refused(arguments, said, tmp_path, capsys):
