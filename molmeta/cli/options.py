@@ -184,9 +184,9 @@ def split_flags(verb: argparse.ArgumentParser) -> None:
         "--split",
         metavar="NAME",
         help="which assays of --data-path are for training, validation and test: a shipped split "
-        "(chembl22, fsmol, tox21, sider, muv) or a JSON file of `molmeta data split`; FS-Mol comes "
-        "with its own; a benchmark without a split trains on the embedded assays and tests on all "
-        "of --data-path",
+        "(chembl22, fsmol, nguyen2020, tox21, sider, muv) or a JSON file of `molmeta data split`; "
+        "FS-Mol comes with its own; a benchmark without a split trains on the embedded assays and "
+        "tests on all of --data-path",
     )
     verb.add_argument(
         "--protocol",

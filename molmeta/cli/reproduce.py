@@ -28,8 +28,9 @@ def arguments(verb: Parser) -> None:
     verb.add_argument(
         "--size",
         default="smoke",
-        choices=("smoke", "cpu", "paper"),
-        help="smoke: a minute; cpu: some hours on two cores; paper: as published, for a GPU",
+        choices=("smoke", "cpu", "night", "paper"),
+        help="smoke: a minute; cpu: some hours on two cores; night: a sixteenth of the published "
+        "meta-training, some nights on two cores; paper: as published, for a GPU",
     )
     verb.add_argument(
         "--compat",
@@ -113,7 +114,7 @@ def _size(args: argparse.Namespace) -> Size:
 
 def _study(args: argparse.Namespace, size: Size) -> tuple[Study, str]:
     """What is learned from and judged on, and what to say of it."""
-    from molmeta.datasets import at_most, is_release, read_release, recreate
+    from molmeta.datasets import at_most, is_release, read_groups, read_release, recreate
     from molmeta.evaluation import Protocol, prepared
     from molmeta.reproduce import describe
 
@@ -129,8 +130,11 @@ def _study(args: argparse.Namespace, size: Size) -> tuple[Study, str]:
     split = prepared(splits[0], Protocol())
     if size.most:
         split = at_most(split, size.most)
-    study = recreate(split, size.support_sizes, validation_assays=size.validation_assays)
-    return study, describe(study, size, args.compat, released=False)
+    groups = read_groups(args.split) if args.split else {}
+    study = recreate(
+        split, size.support_sizes, validation_assays=size.validation_assays, groups=groups
+    )
+    return study, describe(study, size, args.compat, released=False, grouped=bool(groups))
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -30,6 +30,7 @@ from .released_study import is_release as is_release
 from .released_study import read_release as read_release
 from .splits import HALVES as HALVES
 from .splits import draw_split as draw_split
+from .splits import read_groups as read_groups
 from .splits import read_split as read_split
 from .splits import split_assays as split_assays
 from .splits import split_molecules as split_molecules

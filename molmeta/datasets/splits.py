@@ -16,7 +16,7 @@ from molmeta.seeds import generator
 from molmeta.tasks import Assays, Split
 
 PARTS = ("validation", "test")
-SHIPPED = ("chembl22", "fsmol", "tox21", "sider", "muv")
+SHIPPED = ("chembl22", "fsmol", "nguyen2020", "tox21", "sider", "muv")
 PROTOCOLS = ("molecule-disjoint", "scaffold-disjoint", "overlapping")
 HALVES = "molecule-halves"
 
@@ -64,11 +64,7 @@ def read_split(name: str | Path) -> dict[str, list[str]]:
     DataError
         The file is missing, no JSON, or has no such lists; or a name stands in two.
     """
-    path = data_file(f"splits/{name}.json") if str(name) in SHIPPED else Path(name)
-    try:
-        found = read_json(path)
-    except DataError as error:
-        raise DataError(f"{path} is no split: {error}") from error
+    path, found = _read(name)
     lists: dict[str, Any] = dict.fromkeys(PARTS) | (found if isinstance(found, dict) else {})
     listed = {part: lists[part] for part in ("train", *PARTS) if part in lists}
     if not all(matches(one, list[str | int]) for one in listed.values()):
@@ -79,6 +75,29 @@ def read_split(name: str | Path) -> dict[str, list[str]]:
     if twice:
         raise DataError(f"{path} has {twice[0]} twice; an assay belongs to one part")
     return names
+
+
+def read_groups(name: str | Path) -> dict[str, str]:
+    """The group of each test assay that a split has in one: `{"groups": {group: [names]}}`.
+
+    Raises
+    ------
+    DataError
+        The file is missing, or its groups are no lists of names.
+    """
+    path, found = _read(name)
+    groups = found.get("groups", {}) if isinstance(found, dict) else {}
+    if not matches(groups, dict[str, list[str]]):
+        raise DataError(f"{path} is no split: its groups are no lists of names")
+    return {name: group for group, names in groups.items() for name in names}
+
+
+def _read(name: str | Path) -> tuple[Path, Any]:
+    path = data_file(f"splits/{name}.json") if str(name) in SHIPPED else Path(name)
+    try:
+        return path, read_json(path)
+    except DataError as error:
+        raise DataError(f"{path} is no split: {error}") from error
 
 
 def split_assays(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -124,15 +124,16 @@ def recreate(
     *,
     validation_size: int = 96,
     validation_assays: int = 16,
+    groups: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Study:
     """The study of Nguyen et al. 2020 on other assays, of two classes each.
 
-    A test assay is in-distribution by its target's class, where the assays have one (`info`
-    "target_class"): one that training assays have too; or else by `similarity_to_nearest`, of .3
-    and more. Assays too small are left out: of validation those below `validation_size` + 32
-    measurements, of the test those below 128 (or, if all supports are smaller, what the largest
-    needs); and those without both classes in every part.
+    A test assay is of the group that `groups` has for it; else it is in-distribution by its
+    target's class, where the assays have one (`info` "target_class"): one that training assays
+    have too; or else by `similarity_to_nearest`, of .3 and more. Assays too small are left out: of
+    validation those below `validation_size` + 32 measurements, of the test those below 128 (or, if
+    all supports are smaller, what the largest needs); and those without both classes in every part.
 
     Differences from the paper
     --------------------------
@@ -141,7 +142,10 @@ def recreate(
     """
     least = min(128, max(support_sizes) + LEAST)
     tested = [assay for assay in split.test.values() if len(assay) >= least]
-    groups = _groups(tested, split.train)
+    groups = groups or {}
+    unknown = [assay for assay in tested if assay.name not in groups]
+    told = _groups(unknown, split.train) if unknown else []
+    by_name = {one.name: group for one, group in zip(unknown, told, strict=True)}
     rng = generator("recreate", seed)
     large = sorted(n for n, a in split.validation.items() if len(a) >= validation_size + LEAST)
     chosen = sorted(large[i] for i in rng.permutation(len(large))[:validation_assays])
@@ -151,7 +155,10 @@ def recreate(
     validation = [
         into_parts(split.validation[name], [validation_size], seed=seed) for name in chosen
     ]
-    test = [into_parts(a, support_sizes, g, seed) for a, g in zip(tested, groups, strict=True)]
+    test = [
+        into_parts(one, support_sizes, groups.get(one.name) or by_name[one.name], seed)
+        for one in tested
+    ]
     validation, test = ([one for one in side if one.can_be_judged] for side in (validation, test))
     return Study(
         list(split.train.values()),

@@ -13,25 +13,34 @@ RECREATED = (
     "assays, molecules and what is active are not the paper's (ChEMBL-20 of Mayr et al. is not to "
     "be had): active is above an assay's median, or what its table says",
     "no molecule of a test assay is in training, where the split is so",
+    "RDKit's atom features in place of OpenEye's (`featurizers/atoms75.py` lists what differs)",
+)
+BY_CLASS = (
     "out of distribution is a test assay whose target's class no training assay has; where no "
     "class is known, one whose molecules resemble those of the nearest training assay by less than "
-    f"{SIMILAR} (mean of the largest Tanimoto similarities, ECFP4)",
-    "RDKit's atom features in place of OpenEye's (`featurizers/atoms75.py` lists what differs)",
+    f"{SIMILAR} (mean of the largest Tanimoto similarities, ECFP4)"
+)
+
+BY_SPLIT = "what is out of distribution the split says, by kinds of assays that are not learned"
+    "what is out of distribution the split says, by kinds of assays that are not learned from"
 )
 
 
-def describe(study: Study, size: Size, compat: str, *, released: bool) -> str:
-    """What is run, on what, and how it differs from the paper."""
+def describe(
+    study: Study, size: Size, compat: str, *, released: bool, grouped: bool = False
+) -> str:
+    """What is run, on what, and how it differs from the paper; its split may have the groups."""
     counts = {k: sum(k in task.sizes([k]) for task in study.test) for k in size.support_sizes}
     groups = Counter(task.group or "of no known group" for task in study.test)
     what = "The data that the paper released." if released else "A re-creation, on other data."
-    differences = [] if released else list(RECREATED)
+    differences = [] if released else [*RECREATED, BY_SPLIT if grouped else BY_CLASS]
     published = {field.name: getattr(Size(), field.name) for field in fields(Size)}
     differences += [
         f"{name.replace('_', ' ')} {getattr(size, name)}, where the paper has {value}"
         for name, value in published.items()
-        if getattr(size, name) != value
+        if getattr(size, name) != value and name != "once"
     ]
+    differences += [f"one model of {' and '.join(size.once)}"] if size.once else []
     if compat == "corrected":
         differences.append(
             "corrected: the inner loss is divided by the number of molecules once, with the step "

@@ -103,7 +103,12 @@ def reproduce(
     _check(study, methods)
     kinds = [name for name in TRAINED if name in methods]
     settings = (study, size, compat, save_dir, device, progress)
-    jobs = [Job(kind, seed, *settings) for seed in range(size.model_seeds) for kind in kinds]
+    jobs = [
+        Job(kind, seed, *settings)
+        for seed in range(size.model_seeds)
+        for kind in kinds
+        if not seed or kind not in size.once
+    ]
     prepare(study, kinds, FOREST in methods)
     costs = run_jobs(_train, [(job,) for job in jobs], workers).costs
     if rank() > 0:

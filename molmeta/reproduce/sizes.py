@@ -34,6 +34,8 @@ class Size:
         Measurements to fine-tune on.
     most : int, optional
         Measurements of an assay that are used, at most.
+    once : tuple of str
+        Kinds of which there is one model, whatever `model_seeds`.
     """
 
     layers: int = 7
@@ -48,6 +50,7 @@ class Size:
     split_seeds: int = 5
     support_sizes: tuple[int, ...] = (16, 32, 64, 128, 256)
     most: int | None = None
+    once: tuple[str, ...] = ()
 
 
 SIZES = {
@@ -73,6 +76,16 @@ SIZES = {
         multi_task_epochs=20,
         model_seeds=1,
         split_seeds=2,
+    ),
+    "night": Size(
+        meta_batch_size=8,
+        meta_steps=15_000,
+        look_every=500,
+        batch=256,
+        multi_task_epochs=60,
+        model_seeds=3,
+        split_seeds=3,
+        once=("fomaml", "anil"),
     ),
     "paper": Size(),
 }

@@ -98,7 +98,7 @@ def plot_sizes(scores: pd.DataFrame, path: Path) -> None:
 
 def _groups(scores: pd.DataFrame) -> list[str]:
     found = set(scores["group"])
-    return [group for group in (IN, OUT, "") if group in found]
+    return [group for group in (IN, OUT, *sorted(found - {IN, OUT, ""}), "") if group in found]
 
 
 def _present(scores: pd.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:

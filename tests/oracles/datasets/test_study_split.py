@@ -78,7 +78,12 @@ def test_a_support_of_all_is_all():
     assert np.array_equal(np.sort(one.support(len(one.train), 0)), np.sort(one.train))
 
 
-def study_of(*sizes: int, groups: tuple[str, ...] = (), **options: int):
+def study_of(
+    *sizes: int,
+    groups: tuple[str, ...] = (),
+    groups_of: dict[str, str] | None = None,
+    **options: int,
+):
     """A split whose test assays have these sizes and target classes."""
     known = [{"target_class": g} for g in groups] or [{}] * len(sizes)
     sides = (
@@ -86,7 +91,7 @@ def study_of(*sizes: int, groups: tuple[str, ...] = (), **options: int):
         [assay(n, name=f"V{n}", target_class="GPCR") for n in (100, 128, 140)],
         [assay(n, name=f"E{i}", **known[i]) for i, n in enumerate(sizes)],
     )
-    return recreate(Split(*map(Assays, sides)), SIZES, **options)
+    return recreate(Split(*map(Assays, sides)), SIZES, groups=groups_of, **options)
 
 
 def test_assays_that_are_too_small_are_left_out():
@@ -107,6 +112,11 @@ def test_held_out_molecules_are_a_tenth_of_those_in_training():
 def test_groups_follow_the_class_of_the_target_where_one_is_known():
     study = study_of(128, 130, groups=("GPCR", "kinase"))
     assert [d.group for d in study.test] == [IN, OUT]
+
+
+def test_groups_that_are_given_go_first():
+    study = study_of(128, 130, groups=("GPCR", "kinase"), groups_of={"E0": "organisms"})
+    assert [d.group for d in study.test] == ["organisms", OUT]
 
 
 def test_groups_follow_the_molecules_where_no_class_is_known(smiles):

@@ -9,12 +9,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from molmeta.datasets.splits import draw_split, read_split, split_assays, split_molecules
+from molmeta.datasets.splits import (
+    draw_split,
+    read_groups,
+    read_split,
+    split_assays,
+    split_molecules,
+)
 from molmeta.errors import ConfigError, DataError, TooFewMeasurements
 from molmeta.molecules.identity import scaffolds
 from molmeta.molecules.molecules import Molecules
 from molmeta.tasks.assay import Assay, Assays
 from molmeta.tasks.targets import Regression
+
+FS_MOL = Path(__file__).parents[4] / "shared" / "data" / "fsmol_assays.csv.gz"
 
 
 @pytest.fixture
@@ -136,3 +144,26 @@ def test_the_split_of_chembl_22_is_drawn_as_it_says():
         for name, count in sizes.items()
     )
     assert draw_split(sized, 40, 40, name="chembl22") == read_split("chembl22")
+
+
+def test_the_split_of_the_study_learns_from_binding_and_functional_assays_alone():
+    rows = pd.read_csv(FS_MOL) if FS_MOL.exists() else pytest.skip(f"{FS_MOL} is not there")
+    kinds = rows.groupby("assay_id")["assay_type"].first()
+    parts = rows.groupby("assay_id")["split"].first()
+    names, groups = read_split("nguyen2020"), read_groups("nguyen2020")
+    assert [len(names[part]) for part in ("train", "validation", "test")] == [863, 16, 53]
+    assert set(groups) == set(names["test"])
+    learned = [*names["train"], *names["validation"]]
+    inside = [name for name, group in groups.items() if group == "in-distribution"]
+    assert set(kinds[learned]) | set(kinds[inside]) == {"B", "F"}
+    assert set(parts[names["train"]]) == {"train"} and set(parts[inside]) == {"test"}
+    assert set(kinds[[n for n, g in groups.items() if g == "out-of-distribution"]]) == {"A"}
+
+
+def test_groups_that_are_no_lists_are_refused(tmp_path):
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps({"validation": [], "test": ["a"], "groups": {"x": "a"}}))
+    assert read_split(path)["test"] == ["a"]
+    with pytest.raises(DataError, match="its groups are no lists of names"):
+        read_groups(path)
+    assert read_groups("chembl22") == {}

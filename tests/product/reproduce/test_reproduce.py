@@ -14,6 +14,7 @@ from molmeta.cli.main import main
 from molmeta.learners.base import Embedded
 from molmeta.learners.released_maml import ReleasedMAML
 from molmeta.models.checkpoints import from_pretrained
+from molmeta.reproduce import SIZES
 
 ROWS = (
     "maml",
@@ -190,3 +191,10 @@ def test_results_that_are_there_are_not_replaced_unasked(
     output.write_text("mine")
     assert main(reproduce(tmp_path / "runs", "--output", str(output))) == 2
     assert "--overwrite" in capsys.readouterr().err and output.read_text() == "mine"
+
+
+def test_a_night_is_a_sixteenth_of_the_published_training() -> None:
+    night, paper = SIZES["night"], SIZES["paper"]
+    tasks = [size.meta_steps * size.meta_batch_size for size in (night, paper)]
+    assert 16 * tasks[0] == tasks[1] and night.support_sizes == paper.support_sizes
+    assert night.model_seeds >= 3 and not {"maml", "multi_task"} & set(night.once)
