@@ -22,8 +22,6 @@ BY_CLASS = (
 )
 
 BY_SPLIT = "what is out of distribution the split says, by kinds of assays that are not learned"
-    "what is out of distribution the split says, by kinds of assays that are not learned from"
-)
 
 
 def describe(
