@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,8 @@ def _run(
     pieces.library.path = pieces.library.path.resolve()  # other processes stand in other folders
     workers = max(1, min(workers, int(ray.cluster_resources().get("CPU", 1))))
     names = (path for path in folder.rglob("*") if path.is_file())
-    files = {str(path.relative_to(folder)): path.read_bytes() for path in names}
+    # once in Ray's store, not in every message that has an actor's arguments
+    files = ray.put({str(path.relative_to(folder)): path.read_bytes() for path in names})
     with _one_piece_a_block(ray.data.DataContext.get_current()):
         scored = ray.data.read_datasource(
             _source(pieces, file_sha256(pieces.library.path)),
@@ -93,7 +94,13 @@ def _run(
             concurrency=workers,
             num_cpus=1,
             num_gpus=1 if job.device.startswith("cuda") else None,
-            fn_constructor_args=(files, job.library.kind, len(job.columns), job.device, job.stall),
+            fn_constructor_args=(
+                [files],
+                job.library.kind,
+                len(job.columns),
+                job.device,
+                job.stall,
+            ),
         )
         for row in scored.iter_rows():
             yield int(row["number"]), json.loads(row["told"])
@@ -154,10 +161,12 @@ class _Actor:
     """Scores pieces, with a watched worker on files that came with it."""
 
     def __init__(
-        self, files: Mapping[str, bytes], kind: Kind, columns: int, device: str, stall: float
+        self, files: Sequence[Any], kind: Kind, columns: int, device: str, stall: float
     ) -> None:
+        import ray
+
         self.folder = tempfile.TemporaryDirectory()
-        for name, content in files.items():
+        for name, content in ray.get(files[0]).items():
             path = Path(self.folder.name) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
