@@ -23,7 +23,8 @@ def execute(name: str, folder: str | Path) -> nbformat.NotebookNode:
     """The notebook `<name>.py` with its outputs, run in a folder."""
     notebook = jupytext.read(HERE / f"{name}.py")
     resources = {"metadata": {"path": str(folder)}}
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute()
+    options = {"kernel_name": "python3", "coalesce_streams": True}  # of a bar its end alone
+    NotebookClient(notebook, timeout=SECONDS, resources=resources, **options).execute()
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"  # the same in every run
         cell.metadata.pop("execution", None)
