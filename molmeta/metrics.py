@@ -101,6 +101,21 @@ def bootstrap_interval(
     return Interval(float(data.mean()), float(low), float(high))
 
 
+def bootstrap_difference(a: ArrayLike, b: ArrayLike) -> Interval:
+    """Percentile bootstrap of the mean of `a` less that of `b`, of assays that are not the same.
+
+    Both are drawn anew, apart from each other. One value on a side has no interval (NaN).
+    """
+    sides = [_listed(a), _listed(b)]
+    difference = float(sides[0].mean() - sides[1].mean())
+    if min(map(len, sides)) == 1:
+        return Interval(difference, np.nan, np.nan)
+    rng = np.random.default_rng(0)
+    means = [side[rng.integers(0, len(side), size=(10_000, len(side)))].mean(1) for side in sides]
+    low, high = np.quantile(means[0] - means[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(difference, float(low), float(high))
+
+
 def resampled_interval(values: ArrayLike, test_over_train: float) -> Interval:
     r"""Interval of the mean of values that come from repeated splits of one data set.
 

@@ -180,7 +180,9 @@ if SMOKE:
 model = molmeta.meta_train_images(experiment, known.rotated(), n_way=5, progress=True)
 shown = np.concatenate([np.flatnonzero(new.labels == k)[:5] for k in range(3)])
 asked = np.setdiff1d(np.arange(len(new.labels)), shown)
-support = Examples(new.tensor(shown), torch.from_numpy(new.labels[shown]), molmeta.Classification(3))
+support = Examples(
+    new.tensor(shown), torch.from_numpy(new.labels[shown]), molmeta.Classification(3)
+)
 state = model.learner.adapt(support)
 with torch.no_grad():
     found = model.learner(new.tensor(asked), state).argmax(dim=1).numpy()

@@ -3,7 +3,9 @@
 The model is the shipped one, adapted to 64 measurements of each assay.
 
 usage: python growth.py [--largest 1000000]      -> benchmarks/results/speed-growth.{csv,png}
-       python growth.py (molecules | assays | measurements) N      one point, as a line of CSV
+       python growth.py (molecules | again | assays | measurements) N   one point, as a line of CSV
+
+`again` is a library that was screened before, with its features kept.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from molmeta.tasks import stratified
 RESULTS = Path(__file__).parents[1] / "results"
 SIZES = {
     "molecules": [1_000, 10_000, 100_000, 1_000_000],
+    "again": [1_000, 10_000, 100_000, 1_000_000],
     "assays": [10, 30, 100, 300, 700],
     "measurements": [8, 16, 32, 64, 128, 256],
 }
@@ -56,13 +59,16 @@ def seconds_for(what: str, n: int) -> float:
         for assay in islice(cycle(learned_from), 100):
             base.adapt(assay)
         return time.process_time() - start
-    rows, heads = (n, 1) if what == "molecules" else (10_000, n)
+    rows, heads = (10_000, n) if what == "assays" else (n, 1)
     with tempfile.TemporaryDirectory() as folder:
-        library = Path(folder, "library.csv")
+        library, scores = Path(folder, "library.csv"), Path(folder, "scores.csv")
+        kept = Path(folder, "features") if what == "again" else None
         write_library(library, rows)
         many = adapted("default", heads)
+        if kept is not None:
+            screen(many, library, scores, progress=False, features=kept)
         start = time.process_time()
-        screen(many, library, Path(folder, "scores.csv"), progress=False)
+        screen(many, library, scores, progress=False, features=kept, overwrite=True)
         return time.process_time() - start
 
 
@@ -79,7 +85,7 @@ def everything(largest: int) -> pd.DataFrame:
     rows = []
     for what, sizes in SIZES.items():
         for n in sizes:
-            if what == "molecules" and n > largest:
+            if what in ("molecules", "again") and n > largest:
                 continue
             command = [sys.executable, __file__, what, str(n)]
             line = subprocess.run(command, check=True, capture_output=True, text=True).stdout
@@ -92,10 +98,14 @@ def everything(largest: int) -> pd.DataFrame:
 def plot(table: pd.DataFrame) -> None:
     """Time and memory over size."""
     figure, axes = plt.subplots(2, 3, figsize=(12, 6), sharex="col", layout="constrained")
-    for (what, part), (above, below) in zip(table.groupby("what", sort=False), axes.T, strict=True):
-        above.semilogx(part["n"], part["seconds"], "o-")
+    parts = dict(iter(table.groupby("what", sort=False)))
+    again = parts.pop("again")
+    for (what, part), (above, below) in zip(parts.items(), axes.T, strict=True):
+        above.semilogx(part["n"], part["seconds"], "o-", label="met for the first time")
         if what == "molecules":
+            above.semilogx(again["n"], again["seconds"], "s--", label="met again, features kept")
             above.set_yscale("log")
+            above.legend()
         else:
             above.set_ylim(0, 1.15 * part["seconds"].max())
         below.semilogx(part["n"], part["resident_mb"], "o-")

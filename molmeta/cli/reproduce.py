@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
 def _reproduce(args: argparse.Namespace) -> str | None:
     """What process 0 has to say."""
     from molmeta.files import check_output
-    from molmeta.reproduce import reproduce, write_reproduction
+    from molmeta.reproduce import reproduce, write_curves, write_reproduction
     from molmeta.training import rank
 
     size = _size(args)
@@ -97,6 +97,7 @@ def _reproduce(args: argparse.Namespace) -> str | None:
     )
     if rank() > 0:
         return None
+    write_curves(args.save_dir, output)
     return write_reproduction(results, output, _command(args), about)
 
 

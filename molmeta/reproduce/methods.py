@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from molmeta.datasets import SplitAssay
+from molmeta.datasets import IN, OUT, SplitAssay
 from molmeta.learners import MAML, Embedded, Learner
 from molmeta.models import load_experiment, untrained
 from molmeta.reproduce.early_stopping import (
@@ -66,6 +66,18 @@ class Method(NamedTuple):
     name: str
     encoder: nn.Module | None
     predict: Predict
+
+
+def groups_of(scores: pd.DataFrame) -> list[str]:
+    """The groups of test assays that have scores, in the order of the tables."""
+    found = set(scores["group"])
+    return [group for group in (IN, OUT, *sorted(found - {IN, OUT, ""}), "") if group in found]
+
+
+def present(scores: pd.DataFrame, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of some methods that have scores."""
+    found = set(scores["learner"])
+    return tuple(name for name in names if name in found)
 
 
 def methods_of(

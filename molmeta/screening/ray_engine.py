@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from molmeta.errors import ConfigError, DataError, MolmetaError
 from molmeta.files import file_sha256
@@ -166,7 +166,8 @@ class _Actor:
         import ray
 
         self.folder = tempfile.TemporaryDirectory()
-        for name, content in ray.get(files[0]).items():
+        contents = cast("dict[str, bytes]", ray.get(files[0]))
+        for name, content in contents.items():
             path = Path(self.folder.name) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

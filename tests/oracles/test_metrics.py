@@ -63,6 +63,16 @@ def test_a_bootstrap_interval_of_95_percent_covers_about_as_often(rng):
     assert 0.90 <= covered <= 0.98
 
 
+def test_the_interval_of_a_difference_is_that_of_two_samples(rng):
+    """Of two means that know nothing of each other: the variances add."""
+    a, b = rng.normal(2, 1, 80), rng.normal(0, 2, 50)
+    found = metrics.bootstrap_difference(a, b)
+    half = 1.96 * np.sqrt(a.var(ddof=1) / 80 + b.var(ddof=1) / 50)
+    assert found.mean == pytest.approx(a.mean() - b.mean())
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
+    assert np.isnan(metrics.bootstrap_difference([1.0], b).low)
+
+
 def test_a_bootstrap_interval_has_the_width_of_the_standard_error(rng):
     values = rng.normal(size=2000)
     interval = metrics.bootstrap_interval(values, level=0.9, resamples=4000)

@@ -76,12 +76,25 @@ def test_the_page_says_what_was_run_and_how_it_differs(smoke: tuple[Path, str]) 
         "RDKit's atom features in place of OpenEye's",
         "[no interval]",  # one assay is out of distribution
         "| random forest, with the stopping set |",
+        "in-distribution: AUPRC of MAML − that of each use of the multi-task network",
+        "out-of-distribution: MAML's lead there − its lead in distribution",
         "| the paper | here |",
         "AUPRC +26.9 % over multi-task pre-training",
     ):
         assert text in page, text
     assert json.loads((folder / "results.environment.json").read_text())["packages"]["torch"]
-    assert (folder / "results.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    for name in ("results.png", "results-curves.png"):
+        assert (folder / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.mark.slow
+def test_the_curves_are_what_each_training_was_selected_by(smoke: tuple[Path, str]) -> None:
+    curves = pd.read_csv(smoke[0] / "results-curves.csv")
+    assert set(curves["learner"]) == {"maml", "fomaml", "anil", "multi_task"}
+    for kind, part in curves.groupby("learner"):
+        history = pd.read_csv(smoke[0] / f"{kind}-seed0" / "history.csv").dropna(subset="score")
+        assert part["step"].tolist() == history["step"].tolist()
+        assert part["score"].tolist() == history["score"].tolist()
 
 
 @pytest.mark.slow
