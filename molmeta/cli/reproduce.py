@@ -35,8 +35,10 @@ def arguments(verb: Parser) -> None:
     verb.add_argument(
         "--compat",
         default="corrected",
-        choices=("corrected", "gsk2020"),
-        help="gsk2020: with the released code's deviations from the paper",
+        metavar="HOW",
+        help="corrected: as the paper says; gsk2020: with all of the released code's deviations "
+        "from it; or one of these alone: divided_twice, weighted_training, summed, anil_moves_all, "
+        "weighted_fine_tuning, selected_by_stopping_set",
     )
     options.data_path(
         verb,

@@ -13,7 +13,20 @@ from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.maml import MAML
 from molmeta.tasks import Classification, Episode, Target
 
-COMPAT = ("corrected", "gsk2020")
+QUIRKS = (
+    "divided_twice",
+    "weighted_training",
+    "summed",
+    "anil_moves_all",
+    "weighted_fine_tuning",
+    "selected_by_stopping_set",
+)
+COMPAT = ("corrected", "gsk2020", *QUIRKS)
+
+
+def has(compat: str, quirk: str) -> bool:
+    """Whether one of `QUIRKS` is there: by itself, or with all others (`gsk2020`)."""
+    return compat in ("gsk2020", quirk)
 
 
 class LogitHead(nn.Module):
@@ -52,32 +65,42 @@ class TwoClasses(MAML):
 class ReleasedMAML(TwoClasses):
     r"""MAML as https://github.com/GSK-AI/meta-learning-qsar trains it.
 
-    Three things are not what the paper says:
+    What is not as the paper says is in `QUIRKS`:
 
-    - the inner loss, a mean over n molecules, is divided by n once more, so that the step size is
-      :math:`\alpha / n` (.05 / 32 = .0016);
-    - actives weigh as much as the mean *fraction* of actives in the training assays, in the inner
-      and the outer loss (in `positive_weight`);
-    - the meta-loss is the sum over tasks.
+    - `divided_twice`: the inner loss, a mean over n molecules, is divided by n once more, so that
+      the step size is :math:`\alpha / n` (.05 / 32 = .0016);
+    - `weighted_training`: actives weigh as much as the mean *fraction* of actives in the training
+      assays, in the inner and the outer loss;
+    - `summed`: the meta-loss is the sum over tasks (which Adam, that trains it, does not see, but
+      for its ε);
+    - `anil_moves_all`: the copy of the network that the inner loop moves has forgotten that it is
+      ANIL's, and all parameters move, as in MAML.
 
-    The fourth is what it does to ANIL: the copy of the network that the inner loop moves has
-    forgotten that it is ANIL's, and all parameters move, as in MAML.
+    The others are in how a trained network is used: in fine-tuning, actives weigh as many as there
+    are inactives to each (`weighted_fine_tuning`), and what is trained is selected by the molecules
+    that its fine-tuning is stopped by (`selected_by_stopping_set`).
 
     Parameters
     ----------
     network : nn.Module
         Molecules to outputs `[n, 2]`.
+    compat : str
+        `gsk2020` for all of them, or one.
     positive_weight : float
-        Weight of actives in the loss.
+        Weight of actives in the loss, where it is weighted.
     """
 
-    def __init__(self, network: nn.Module, positive_weight: float, **options: float | bool) -> None:
+    def __init__(
+        self, network: nn.Module, compat: str, positive_weight: float, **options: float | bool
+    ) -> None:
         super().__init__(network, **options)  # type: ignore[arg-type]
-        self.positive_weight = positive_weight
+        self.compat = compat
+        self.positive_weight = positive_weight if has(compat, "weighted_training") else 1.0
 
     def inner_loss(self, target: Target, outputs: Tensor, y: Tensor) -> Tensor:
-        """Divided by the number of molecules twice."""
-        return weighted_loss(outputs, y, self.positive_weight) / len(y)
+        """Divided by the number of molecules, or by it twice."""
+        loss = weighted_loss(outputs, y, self.positive_weight)
+        return loss / len(y) if has(self.compat, "divided_twice") else loss
 
     def loss(self, episode: Episode) -> Tensor:
         """The weighted loss of the query after adapting."""
@@ -85,8 +108,9 @@ class ReleasedMAML(TwoClasses):
         return weighted_loss(outputs, episode.query.y, self.positive_weight)
 
     def meta_loss(self, episodes: Sequence[Episode]) -> Tensor:
-        """The sum over tasks."""
-        return torch.stack([self.loss(episode) for episode in episodes]).sum()
+        """The sum over tasks, or their mean."""
+        losses = torch.stack([self.loss(episode) for episode in episodes])
+        return losses.sum() if has(self.compat, "summed") else losses.mean()
 
 
 def maml(
@@ -104,7 +128,8 @@ def maml(
     Parameters
     ----------
     compat : str
-        `corrected`, or `gsk2020` for `ReleasedMAML`, which alone reads `positive_weight`.
+        `corrected`, or what else is in `COMPAT` for `ReleasedMAML`, which alone reads
+        `positive_weight`.
 
     Raises
     ------
@@ -112,11 +137,7 @@ def maml(
         The target has not two classes; or there is no such `compat`.
     """
     network = nn.Sequential(encoder, _head(encoder, target))
-    if compat not in COMPAT:
-        raise ConfigError(f"there is no compat '{compat}'; there is: {', '.join(COMPAT)}")
-    if compat == "gsk2020":
-        return ReleasedMAML(network, positive_weight, **options)
-    return TwoClasses(network, **options)  # type: ignore[arg-type]
+    return _learner(network, compat, positive_weight, **options)
 
 
 def anil(
@@ -126,10 +147,20 @@ def anil(
     positive_weight: float = 1.0,
     **options: float | bool,
 ) -> Learner:
-    """ANIL: the inner loop moves the `LogitHead` alone; with `gsk2020`, all, as released."""
-    if compat != "corrected":
+    """ANIL: the inner loop moves the `LogitHead` alone; or all, as released."""
+    if has(compat, "anil_moves_all"):
         return maml(encoder, target, compat, positive_weight, **options)
-    return Embedded(encoder, TwoClasses(_head(encoder, target), **options))  # type: ignore[arg-type]
+    return Embedded(encoder, _learner(_head(encoder, target), compat, positive_weight, **options))
+
+
+def _learner(
+    network: nn.Module, compat: str, positive_weight: float, **options: float | bool
+) -> TwoClasses:
+    if compat not in COMPAT:
+        raise ConfigError(f"there is no compat '{compat}'; there is: {', '.join(COMPAT)}")
+    if compat == "corrected":
+        return TwoClasses(network, **options)  # type: ignore[arg-type]
+    return ReleasedMAML(network, compat, positive_weight, **options)
 
 
 def _head(encoder: nn.Module, target: Target) -> LogitHead:

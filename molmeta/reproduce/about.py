@@ -39,10 +39,11 @@ def describe(
         if getattr(size, name) != value and name != "once"
     ]
     differences += [f"one model of {' and '.join(size.once)}"] if size.once else []
-    if compat == "corrected":
+    if compat != "gsk2020":
+        beside = "" if compat == "corrected" else f", but for {compat} as released"
         differences.append(
-            "corrected: the inner loss is divided by the number of molecules once, with the step "
-            "size .0016 that the release's two divisions make of the paper's .05 (at .05 itself "
+            f"corrected{beside}: the inner loss is divided by the number of molecules once, with "
+            "the step size .0016 that the release's two divisions make of the paper's .05 (at .05 itself "
             "meta-training diverged here); no loss is weighted; the meta-loss is a mean; ANIL "
             "leaves the encoder alone; selection is judged on molecules that fine-tuning is not "
             "stopped by"

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.datasets import IN, OUT, SplitAssay
-from molmeta.learners import MAML, Embedded, Learner
+from molmeta.learners import MAML, Embedded, Learner, has
 from molmeta.models import load_experiment, untrained
 from molmeta.reproduce.early_stopping import (
     FineTuning,
@@ -85,9 +85,10 @@ def methods_of(
 ) -> list[Method]:
     """What a trained model is used for.
 
-    The released code weights actives by inactives over actives in the test (`gsk2020`).
+    The released code weights actives by inactives over actives in the test
+    (`weighted_fine_tuning`).
     """
-    tune = partial(tuned_outputs, settings, compat == "gsk2020")
+    tune = partial(tuned_outputs, settings, has(compat, "weighted_fine_tuning"))
     if kind == MULTI_TASK:
         assert isinstance(learner, Embedded)
         encoder = learner.encoder
@@ -133,12 +134,13 @@ def selection_score(
 ) -> float:
     """Mean AUPRC on validation tasks after fine-tuning on `size` measurements, without weights.
 
-    Judged on what fine-tuning is not stopped by; the release (`gsk2020`) judges on just that.
+    Judged on what fine-tuning is not stopped by; the release judges on just that
+    (`selected_by_stopping_set`).
     """
     (method,) = methods_of(kind, learner, "corrected", FineTuning(), 0)
     found = []
     for split in tasks:
-        judged_on = split.validation if compat == "gsk2020" else split.test
+        judged_on = split.validation if has(compat, "selected_by_stopping_set") else split.test
         judged = replace(split, test=judged_on)
         rows = score(method, judged, [size], 0, 1, learner.device)
         found.append(next(row["value"] for row in rows if row["metric"] == "auprc"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from molmeta.learners import has
 from molmeta.models import Episodes, Experiment, load_experiment
 
 META = ("maml", "fomaml", "anil")
@@ -99,9 +100,9 @@ def experiment(
     Parameters
     ----------
     compat : str
-        `gsk2020`, or `corrected` (see `learners/released_maml.py`): a loss that is divided once
-        needs the step size that the released one amounts to; at the .05 of the paper the inner
-        loop overshoots and meta-training diverges.
+        `corrected`, `gsk2020`, or one of its `QUIRKS` (see `learners/released_maml.py`): a loss
+        that is divided once needs the step size that the released one amounts to; at the .05 of the
+        paper the inner loop overshoots and meta-training diverges.
     positive_weight : float
         The release's weight of actives in training.
     epoch : int
@@ -115,8 +116,11 @@ def experiment(
         steps = size.multi_task_epochs * epoch
         training = replace(training, steps=steps, evaluate_every=epoch)
     else:
-        learner |= {"compat": compat, "positive_weight": positive_weight}
-        if compat != "gsk2020":  # .0016: what the release's double division makes of the .05
+        trained = "corrected" if compat == "weighted_fine_tuning" else compat  # the same network
+        learner |= {"compat": trained, "positive_weight": positive_weight}
+        if not has(
+            compat, "divided_twice"
+        ):  # .0016: what the release's double division makes of the .05
             learner["inner_lr"] /= published.from_assays.support_sizes[0]
         looks = math.ceil(size.meta_steps / size.look_every)
         training = replace(

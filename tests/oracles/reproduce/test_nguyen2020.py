@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
+from molmeta.cli.main import main
 from molmeta.encoders.ggnn import GGNN
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner
 from molmeta.learners.multi_task import MultiTaskByMolecule
-from molmeta.learners.released_maml import LogitHead, anil, maml, weighted_loss
+from molmeta.learners.released_maml import QUIRKS, LogitHead, anil, maml, weighted_loss
 from molmeta.models.base import BaseModel
 from molmeta.models.config import load_experiment
 from molmeta.molecules.molecules import Molecules
@@ -155,6 +156,33 @@ def test_two_scores_of_one_logit_are_its_sigmoid() -> None:
     torch.testing.assert_close(head(x).softmax(dim=1)[:, 1], torch.sigmoid(head.linear(x)[:, 0]))
 
 
+def test_each_quirk_alone_is_what_it_says(episode: Episode) -> None:
+    """All others are as corrected; together they are the release."""
+    corrected, whole = released(compat="corrected"), released()
+    one = {quirk: released(compat=quirk) for quirk in QUIRKS}
+    half = released(compat="corrected", inner_lr=0.05 / 12)
+    divided = one["divided_twice"].meta_loss([episode, episode])
+    torch.testing.assert_close(divided, half.meta_loss([episode, episode]))
+    plain = corrected.meta_loss([episode, episode])
+    torch.testing.assert_close(one["summed"].meta_loss([episode, episode]), 2 * plain)
+    weighted = {name: learner.positive_weight for name, learner in one.items()}
+    assert weighted == {name: 0.3 if name == "weighted_training" else 1.0 for name in QUIRKS}
+    assert one["weighted_training"].meta_loss([episode]) != corrected.meta_loss([episode])
+    for name in ("anil_moves_all", "weighted_fine_tuning", "selected_by_stopping_set"):
+        torch.testing.assert_close(one[name].meta_loss([episode, episode]), plain)
+    for name in QUIRKS:
+        learner = released("anil", compat=name)
+        assert isinstance(learner, Embedded) is (name != "anil_moves_all"), name
+    assert whole.positive_weight == 0.3
+
+
+def test_the_command_names_every_quirk(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["reproduce", "--help"])
+    told = capsys.readouterr().out
+    assert all(quirk in told for quirk in QUIRKS)
+
+
 @pytest.mark.parametrize("factory", [maml, anil])
 def test_other_targets_and_modes_are_refused(factory) -> None:
     with pytest.raises(ConfigError, match="one logit, for two classes"):
@@ -232,7 +260,8 @@ def test_hyper_parameters_are_the_papers(kind: str, lr: float) -> None:
 
 
 def test_the_corrected_step_size_is_what_the_released_one_amounts_to() -> None:
-    for compat, expected in (("gsk2020", 0.05), ("corrected", 0.05 / 32)):
+    rates = {"gsk2020": 0.05, "divided_twice": 0.05, "corrected": 0.05 / 32, "summed": 0.05 / 32}
+    for compat, expected in rates.items():
         one = experiment("maml", SIZES["paper"], compat, 0)
         assert one.model.learner["inner_lr"] == pytest.approx(expected)
 
