@@ -43,10 +43,10 @@ def describe(
         beside = "" if compat == "corrected" else f", but for {compat} as released"
         differences.append(
             f"corrected{beside}: the inner loss is divided by the number of molecules once, with "
-            "the step size .0016 that the release's two divisions make of the paper's .05 (at .05 itself "
-            "meta-training diverged here); no loss is weighted; the meta-loss is a mean; ANIL "
-            "leaves the encoder alone; selection is judged on molecules that fine-tuning is not "
-            "stopped by"
+            "the step size .0016 that the release's two divisions make of the paper's .05 (at .05 "
+            "itself meta-training diverged here); no loss is weighted; the meta-loss is a mean; "
+            "ANIL leaves the encoder alone; selection is judged on molecules that fine-tuning is "
+            "not stopped by"
         )
     differences.append("dropout of the multi-task network draws once for atoms that are alike")
     lines = [
