@@ -26,17 +26,17 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 from common import assays
 
-from molmeta.encoders.ggnn import BLOCK, GGNN
+from molmeta.encoders import GGNN
 from molmeta.files import write_atomic
-from molmeta.learners import MultiTaskByMolecule
-from molmeta.learners.base import Embedded, Learner
-from molmeta.models import untrained
+from molmeta.learners import Embedded, Learner, MultiTaskByMolecule
+from molmeta.models import load_experiment, untrained
 from molmeta.molecules import Graphs, Molecules
-from molmeta.reproduce.sizes import META, MULTI_TASK, SIZES, experiment
 from molmeta.tasks import AssayEpisodes, at_random
 from molmeta.training import MoleculeBatches, environment_json
 
 RESULTS = Path(__file__).parents[1] / "results"
+META, MULTI_TASK = ("maml", "fomaml", "anil"), "multi_task"
+BLOCK = GGNN.blocks[0]
 TASKS, ROUNDS, BATCH, PADDED = 8, 5, 256, 32
 
 
@@ -108,7 +108,7 @@ def seconds_a_step(learner: Learner, steps: Sequence[Sequence[Any]]) -> list[flo
 
 def row(kind: str) -> dict[str, Any]:
     """Of one kind of network: how many a second, padded and by distinct environments."""
-    one = experiment(kind, SIZES["night"], "corrected", seed=0, epoch=1)
+    one = load_experiment(f"nguyen2020/{kind}")
     model = untrained(one).learner
     if kind == MULTI_TASK:
         sampler = MoleculeBatches.of(assays(), BATCH, 0)
