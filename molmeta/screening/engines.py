@@ -10,18 +10,17 @@ from pathlib import Path
 from molmeta.device import one_thread
 from molmeta.errors import ConfigError
 from molmeta.registry import nearest
-from molmeta.screening.columns import Told
 from molmeta.screening.job import Job, save_assays
-from molmeta.screening.pieces import Piece, Pieces
+from molmeta.screening.pieces import Done, Piece, Pieces
 from molmeta.screening.ray_engine import on_ray
 from molmeta.screening.scorer import Scorer
+from molmeta.screening.shards import lines_of
 from molmeta.screening.supervisor import Supervisor
 
 ENGINES = ("here", "local", "ray")
 AHEAD = 2  # pieces for each worker that are read ahead
 
 
-Done = tuple[int, list[Told]]
 Engine = Callable[[Job, Path, Pieces, int], Generator[Done]]
 
 
@@ -49,7 +48,7 @@ def here(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done
     for piece in pieces:
         with one_thread():
             told = scorer.score(piece.rows)
-        yield piece.number, told
+        yield Done(piece.number, len(piece.rows), lines_of([told]))
 
 
 def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
@@ -64,7 +63,8 @@ def local(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Don
         every.append(of_thread.supervisor)
 
     def score(piece: Piece) -> Done:
-        return piece.number, of_thread.supervisor.score(piece.rows)
+        lines = lines_of(of_thread.supervisor.score(piece.rows))
+        return Done(piece.number, len(piece.rows), lines)
 
     waiting: set[Future[Done]] = set()
     with ThreadPoolExecutor(workers, initializer=start) as pool:

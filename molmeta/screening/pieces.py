@@ -19,6 +19,14 @@ class Piece(NamedTuple):
     rows: Sequence[Ask]
 
 
+class Done(NamedTuple):
+    """A piece that was scored: how many rows, and what was told of them (`shards.lines_of`)."""
+
+    number: int
+    rows: int
+    lines: str
+
+
 @dataclass(frozen=True)
 class Pieces:
     """A library in pieces of `SHARD` rows, without those that are done; each pass reads it anew."""

@@ -18,19 +18,18 @@ from typing import Any, cast
 
 from molmeta.errors import ConfigError, DataError, MolmetaError
 from molmeta.files import file_sha256
-from molmeta.screening.columns import Told
 from molmeta.screening.job import Job, save_assays
 from molmeta.screening.libraries import Kind
-from molmeta.screening.pieces import Pieces
+from molmeta.screening.pieces import Done, Pieces
 from molmeta.screening.reading import Ask
+from molmeta.screening.shards import lines_of
 from molmeta.screening.supervisor import Supervisor
 
 ADDRESS = "RAY_ADDRESS"
+AS_READ = ("utf-8", "surrogateescape")  # bytes of a library that are no UTF-8 stay as they are
 
 
-def on_ray(
-    job: Job, folder: Path, pieces: Pieces, workers: int
-) -> Generator[tuple[int, list[Told]]]:
+def on_ray(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
     """On Ray; `RAY_ADDRESS` names a cluster, without it one is started on this machine.
 
     On a cluster all nodes need `molmeta` and see the library under the same path. The task that
@@ -73,9 +72,7 @@ def on_ray(
             ray.shutdown()
 
 
-def _run(
-    ray: Any, job: Job, folder: Path, pieces: Pieces, workers: int
-) -> Iterator[tuple[int, list[Told]]]:
+def _run(ray: Any, job: Job, folder: Path, pieces: Pieces, workers: int) -> Iterator[Done]:
     save_assays(job, folder)
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     pieces.library.path = pieces.library.path.resolve()  # other processes stand in other folders
@@ -103,7 +100,7 @@ def _run(
             ),
         )
         for row in scored.iter_rows():
-            yield int(row["number"]), json.loads(row["told"])
+            yield Done(int(row["number"]), int(row["rows"]), row["lines"].decode(*AS_READ))
 
 
 @contextmanager
@@ -174,11 +171,9 @@ class _Actor:
         self.supervisor = Supervisor(Path(self.folder.name), kind, columns, device, stall)
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        told = [
-            json.dumps(self.supervisor.score([Ask(*row) for row in json.loads(str(rows))]))
-            for rows in batch["rows"]
-        ]
-        return {"number": list(batch["number"]), "told": told}
+        pieces = [[Ask(*row) for row in json.loads(str(rows))] for rows in batch["rows"]]
+        lines = [lines_of(self.supervisor.score(rows)).encode(*AS_READ) for rows in pieces]
+        return {"number": list(batch["number"]), "rows": list(map(len, pieces)), "lines": lines}
 
     def __del__(self) -> None:
         self.supervisor.close()

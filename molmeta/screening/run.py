@@ -167,9 +167,9 @@ def _score(
                 if not hidden:  # one more look at the library, for a bar that knows its end
                     bar.total = sum(1 for _ in job.library.rows())
                     bar.refresh()
-                for number, told in scored:
-                    shards.write(number, told)
-                    bar.update(len(told))
+                for number, rows, lines in scored:
+                    shards.write(number, lines)
+                    bar.update(rows)
             except DataError as error:  # the library, as nothing else is read here
                 shards.note_failure(str(error))
                 raise

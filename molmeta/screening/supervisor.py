@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -60,16 +60,16 @@ class Supervisor:
         self.answers: queue.Queue[Any] = queue.Queue()
         self.stopped = False
 
-    def score(self, rows: Sequence[Ask]) -> list[Told]:
-        """The added columns of each row, chunk by chunk.
+    def score(self, rows: Sequence[Ask]) -> Iterator[list[Told]]:
+        """The added columns of each row, a list for each chunk.
 
         Raises
         ------
         MolmetaError
             No worker can be started, or some rows are too much for one together.
         """
-        starts = range(0, len(rows), CHUNK)
-        return [told for start in starts for told in self._chunk(rows[start : start + CHUNK])]
+        for start in range(0, len(rows), CHUNK):
+            yield self._chunk(rows[start : start + CHUNK])
 
     def stop(self) -> None:
         """End the process, and start none again; from whichever thread."""

@@ -13,7 +13,7 @@ from molmeta.cli.main import main
 from molmeta.errors import DataError
 from molmeta.screening.assembly import Assembly
 from molmeta.screening.job import Job
-from molmeta.screening.shards import Shards
+from molmeta.screening.shards import Shards, lines_of
 
 Words = Callable[..., list[str]]
 IDENTITY = {"molmeta": "1", "library": "a", "shard": 8, "assays": "b"}
@@ -93,7 +93,7 @@ def test_a_piece_belongs_to_one_screen_and_one_place(tmp_path: Path, changed: st
     mine, other = Shards(tmp_path / "a.csv"), Shards(tmp_path / "b.csv")
     mine.open(IDENTITY, discard=False)
     other.open({**IDENTITY, changed: "another"}, discard=False)
-    mine.write(0, [["0.5", "ok", ""]])
+    mine.write(0, lines_of([[["0.5", "ok", ""]]]))
     assert mine.read(0) == [["0.5", "ok", ""]]
     shutil.copy(mine.path(0), mine.path(1))
     shutil.copy(mine.path(0), other.path(0))
