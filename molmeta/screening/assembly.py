@@ -89,6 +89,7 @@ class Assembly:
                     sink.write([[*row.cells, *more] for row, more in zip(some, told, strict=True)])
                     for number, one in enumerate(zip(some, told, strict=True), start=place):
                         self._look(number, *one)
+                    del some, told  # one piece at a time
             finally:
                 sink.close()
             if extras.label_column is not None:
@@ -114,6 +115,7 @@ class Assembly:
             if len(told) != len(some):
                 raise self._changed(shards)
             yield number * SHARD, some, told
+            del some, told
 
     def _changed(self, shards: Shards) -> DataError:
         reason = f"{self.job.library.path} was changed while it was screened"

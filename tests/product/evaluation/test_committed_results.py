@@ -228,6 +228,10 @@ def test_what_is_said_of_the_paper_is_the_committed_result() -> None:
     assert sum(line.startswith("| MAML |") for line in told) == 2
 
 
+def test_the_speed_of_the_papers_networks_is_the_committed_result() -> None:
+    assert "\n".join(lines_of("nguyen2020-speed")) in page("docs/results/paper.md")
+
+
 def test_the_load_table_is_the_committed_result() -> None:
     assert "\n".join(lines_of("screening-load")) in page("docs/results/speed.md")
     table = pd.read_csv(RESULTS / "screening-load.csv")
