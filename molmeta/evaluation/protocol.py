@@ -160,9 +160,9 @@ def summarise(scores: pd.DataFrame, reference: str, metric: str = "delta_auprc")
 def markdown(scores: pd.DataFrame, reference: str) -> str:
     """The table that people read: a row a learner, a group of columns a support size."""
     delta, auc = (summarise(scores, reference, m) for m in ("delta_auprc", "roc_auc"))
+    less = f"− {'forest' if reference == 'random_forest' else reference}, 95 % interval"
     lines = [
-        "| support | learner | ΔAUPRC, 95 % interval | − forest, 95 % interval | ahead on "
-        "| ROC-AUC | − forest, 95 % interval |",
+        f"| support | learner | ΔAUPRC, 95 % interval | {less} | ahead on | ROC-AUC | {less} |",
         "|---:|---|---:|---|---:|---:|---|",
     ]
     for d, a in zip(delta.to_dict("records"), auc.to_dict("records"), strict=True):

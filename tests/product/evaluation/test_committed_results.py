@@ -204,6 +204,12 @@ def test_what_is_said_of_the_shipped_model_is_the_committed_result() -> None:
     assert "\n".join(lines_of("default-suggest")) in page("docs/how-to/suggest.md")
 
 
+def test_what_is_said_of_earlier_assays_is_the_committed_result() -> None:
+    assert "\n".join(lines_of("default-known")) in page("docs/results/benchmark.md")
+    text = (RESULTS / "default-known.md").read_text("utf-8")
+    assert text.endswith(markdown(scores("default-known"), "default"))
+
+
 def test_the_paper_run_again_is_summarised_as_written() -> None:
     table = scores("nguyen2020-cpu")
     assert list(table.columns) == REPRODUCTION
