@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,12 @@ from molmeta.reproduce.methods import (
 from molmeta.reproduce.sizes import META
 
 
+def heading(what: str, first: str, sizes: Sequence[int]) -> list[str]:
+    """The lines above a table with a column for each number of measurements."""
+    names = [first, *map(str, sizes)]
+    return [what, "", f"| {' | '.join(names)} |", "|---|" + "---:|" * len(sizes)]
+
+
 def compared(scores: pd.DataFrame) -> bool:
     """Whether there is a method of both sides."""
     return bool(present(scores, META)) and bool(present(scores, BASELINES))
@@ -32,13 +40,12 @@ def leads(scores: pd.DataFrame) -> str:
     for group in groups_of(scores):
         part = scores[scores["group"] == group]
         sizes = list(tasks_per_size(part))
-        lines = [
+        lines = heading(
             f"{group or 'all'}: AUPRC of MAML − that of each use of the multi-task network; mean "
             "over assays, 95 % paired interval, and on how many MAML is ahead",
-            "",
-            "| against | " + " | ".join(map(str, sizes)) + " |",
-            "|---|" + "---:|" * len(sizes),
-        ]
+            "against",
+            sizes,
+        )
         for name in present(scores, BASELINES):
             cells = []
             for k in sizes:
@@ -60,13 +67,12 @@ def widening(scores: pd.DataFrame) -> str:
     for group in others:
         part = scores[scores["group"] == group]
         sizes = [k for k in tasks_per_size(part) if k in tasks_per_size(inside)]
-        lines = [
+        lines = heading(
             f"{group}: MAML's lead there − its lead in distribution; 95 % interval, assays of both "
             "drawn anew",
-            "",
-            "| over | " + " | ".join(map(str, sizes)) + " |",
-            "|---|" + "---:|" * len(sizes),
-        ]
+            "over",
+            sizes,
+        )
         for name in present(scores, BASELINES):
             pairs = ((_lead(part, name, k), _lead(inside, name, k)) for k in sizes)
             cells = [str(bootstrap_difference(there, here)) for there, here in pairs]

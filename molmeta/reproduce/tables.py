@@ -17,7 +17,7 @@ from molmeta.evaluation import (
     write_tables,
 )
 from molmeta.metrics import Interval, bootstrap_interval
-from molmeta.reproduce.claims import agreement, improvements, leads, widening
+from molmeta.reproduce.claims import agreement, heading, improvements, leads, widening
 from molmeta.reproduce.methods import (
     FOREST,
     FOREST_WITH_VALIDATION,
@@ -115,13 +115,12 @@ def _against(scores: pd.DataFrame, group: str) -> str:
         return ""
     found = summarise(scores[scores["group"] == group], FOREST, "auprc")
     sizes = sorted(found["support_size"].unique())
-    lines = [
+    lines = heading(
         f"{group or 'all'}: AUPRC − the forest's, on the same supports; 95 % paired interval over "
         "assays, and on how many the method is ahead",
-        "",
-        "| method | " + " | ".join(map(str, sizes)) + " |",
-        "|---|" + "---:|" * len(sizes),
-    ]
+        "method",
+        sizes,
+    )
     for name in present(scores, ORDER):
         if name == FOREST:
             continue
