@@ -95,10 +95,8 @@ def bootstrap_interval(
     data = _listed(values)
     if len(data) == 1:
         return Interval(float(data[0]), np.nan, np.nan)
-    picks = np.random.default_rng(0).integers(0, len(data), size=(resamples, len(data)))
-    means = data[picks].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(data.mean()), float(low), float(high))
+    means = _drawn_anew(data, np.random.default_rng(0), resamples)
+    return Interval(float(data.mean()), *_percentiles(means, level))
 
 
 def bootstrap_difference(a: ArrayLike, b: ArrayLike) -> Interval:
@@ -111,9 +109,18 @@ def bootstrap_difference(a: ArrayLike, b: ArrayLike) -> Interval:
     if min(map(len, sides)) == 1:
         return Interval(difference, np.nan, np.nan)
     rng = np.random.default_rng(0)
-    means = [side[rng.integers(0, len(side), size=(10_000, len(side)))].mean(1) for side in sides]
-    low, high = np.quantile(means[0] - means[1], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(difference, float(low), float(high))
+    means = [_drawn_anew(side, rng) for side in sides]
+    return Interval(difference, *_percentiles(means[0] - means[1]))
+
+
+def _drawn_anew(data: np.ndarray, rng: np.random.Generator, resamples: int = 10_000) -> np.ndarray:
+    """Means of samples with replacement, `[resamples]`."""
+    return data[rng.integers(0, len(data), size=(resamples, len(data)))].mean(axis=1)
+
+
+def _percentiles(means: np.ndarray, level: float = LEVEL) -> tuple[float, float]:
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
 
 
 def resampled_interval(values: ArrayLike, test_over_train: float) -> Interval:

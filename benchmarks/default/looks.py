@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from molmeta.files import write_atomic
-from molmeta.training import environment_json
+from molmeta.evaluation import Results, write_tables
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -27,13 +26,6 @@ def write(name: str, args: argparse.Namespace, table: pd.DataFrame, found: str) 
     """The table of a script as CSV, what was found as a page, and the environment."""
     suffix = "" if args.part == "test" else f"-{args.part}"
     path = RESULTS / f"default-{name}{suffix}.csv"
-    page = (
-        f"# {path.stem}\n\n"
-        f"Made by `python benchmarks/default/{name}.py --data-path {args.data_path.name} "
-        f"--part {args.part}`.\n\n{found}"
-    )
-    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page.encode())
-    environment = path.with_name(f"{path.stem}.environment.json")
-    write_atomic(environment, environment_json().encode())
-    print(page)
+    command = f"python benchmarks/default/{name}.py --data-path {args.data_path.name}"
+    write_tables(Results(table, pd.DataFrame()), path, f"{command} --part {args.part}", found)
+    print(path.with_suffix(".md").read_text(encoding="utf-8"))

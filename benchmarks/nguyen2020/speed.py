@@ -10,12 +10,11 @@ first. One thread, in turn, CPU seconds; a step is forward, backward and Adam's,
 
 from __future__ import annotations
 
+import math
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -24,15 +23,15 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
-from common import assays
+from common import assays, measured, side_by_side
 
 from molmeta.encoders import GGNN
-from molmeta.files import write_atomic
+from molmeta.evaluation import Results, write_tables
 from molmeta.learners import Embedded, Learner, MultiTaskByMolecule
 from molmeta.models import load_experiment, untrained
 from molmeta.molecules import Graphs, Molecules
 from molmeta.tasks import AssayEpisodes, at_random
-from molmeta.training import MoleculeBatches, environment_json
+from molmeta.training import MoleculeBatches
 
 RESULTS = Path(__file__).parents[1] / "results"
 META, MULTI_TASK = ("maml", "fomaml", "anil"), "multi_task"
@@ -93,17 +92,16 @@ def padded(learner: Learner) -> Learner:
     return copied.with_parts(network=nn.Sequential(Padded(copied.network[0]), copied.network[1]))
 
 
-def seconds_a_step(learner: Learner, steps: Sequence[Sequence[Any]]) -> list[float]:
-    """CPU seconds of each step: forward, backward and Adam's."""
+def trained(learner: Learner, steps: Sequence[Sequence[Any]]) -> Callable[[int], None]:
+    """A step on the episodes of a round: forward, backward and Adam's."""
     optimiser = torch.optim.Adam(learner.parameters(), lr=1e-4)
-    found = []
-    for episodes in steps:
-        start = time.process_time()
+
+    def step(number: int) -> None:
         optimiser.zero_grad()
-        learner.meta_loss(episodes).backward()
+        learner.meta_loss(steps[number]).backward()
         optimiser.step()
-        found.append(time.process_time() - start)
-    return found
+
+    return step
 
 
 def row(kind: str) -> dict[str, Any]:
@@ -125,36 +123,34 @@ def row(kind: str) -> dict[str, Any]:
     steps = [sampler.meta_batch(step) for step in range(ROUNDS + 1)]
     losses = [float(learner.meta_loss(steps[0]).detach()) for learner in (ours, theirs)]
     assert abs(losses[0] - losses[1]) < 1e-4 * abs(losses[0]), losses
-    times = [median(seconds_a_step(learner, steps)[1:]) for learner in (theirs, ours)]
-    before, after = (each / seconds for seconds in times)
+    found = side_by_side(
+        *(kind, "padded", trained(ours, steps), measured(trained(theirs, steps)), math.nan),
+        rounds=ROUNDS,
+    )
     return {
         "network": kind,
         "what": f"{what} a second",
-        "padded": round(before, 2),
-        "distinct": round(after, 2),
-        "ratio": round(after / before, 2),
+        "padded": round(each / found.theirs, 2),
+        "distinct": round(each / found.ours, 2),
+        "ratio": round(found.ratio, 2),
     }
 
 
 def main() -> None:
     """All kinds; a table."""
-    torch.set_num_threads(1)
     for assay in assays():
         assay.molecules.compute(BLOCK)
     table = pd.DataFrame([row(kind) for kind in (*META, MULTI_TASK)])
     path = RESULTS / "nguyen2020-speed.csv"
-    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table).encode())
-    write_atomic(path.with_name("nguyen2020-speed.environment.json"), environment_json().encode())
+    results = Results(table, pd.DataFrame())
+    write_tables(results, path, "python benchmarks/nguyen2020/speed.py", page(table))
     print(page(table))
 
 
 def page(table: pd.DataFrame) -> str:
     """The table in Markdown."""
     lines = [
-        "# nguyen2020-speed",
-        "",
-        "Made by `python benchmarks/nguyen2020/speed.py`; one thread, CPU seconds.",
+        "One thread, CPU seconds.",
         "",
         "| network | what | padded | distinct environments | times |",
         "|---|---|---:|---:|---:|",

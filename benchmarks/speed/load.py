@@ -24,9 +24,8 @@ import torch
 from common import write_library
 from default_screen import assays as adapted
 
-from molmeta.files import write_atomic
+from molmeta.evaluation import Results, write_tables
 from molmeta.screening import screen
-from molmeta.training import environment_json
 
 RESULTS = Path(__file__).parents[1] / "results"
 WORKERS = 2
@@ -107,9 +106,7 @@ def everything(rows: int, assays: int) -> pd.DataFrame:
 def page(table: pd.DataFrame) -> str:
     """The table, and the cost of a row."""
     lines = [
-        "# screening-load",
-        "",
-        f"Made by `python benchmarks/speed/load.py`; {WORKERS} workers, wall-clock time.",
+        f"{WORKERS} workers, wall-clock time.",
         "",
         "| engine | rows | assays | seconds | µs a row | MB, the process that asks | MB, all | "
         "MB of output |",
@@ -137,9 +134,8 @@ def main() -> None:
         return
     table = everything(options.rows, options.assays)
     path = RESULTS / "screening-load.csv"
-    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
-    write_atomic(path.with_suffix(".md"), page(table).encode())
-    write_atomic(path.with_name("screening-load.environment.json"), environment_json().encode())
+    results = Results(table, pd.DataFrame())
+    write_tables(results, path, "python benchmarks/speed/load.py", page(table))
     print(page(table))
 
 

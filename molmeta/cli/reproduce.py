@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from molmeta.reproduce import Size
 
 STUDIES = ("nguyen2020",)
+DEVIATIONS = (
+    *("divided_twice", "weighted_training", "summed", "anil_moves_all"),
+    *("weighted_fine_tuning", "selected_by_stopping_set"),
+)
 
 
 def arguments(verb: Parser) -> None:
@@ -35,10 +39,10 @@ def arguments(verb: Parser) -> None:
     verb.add_argument(
         "--compat",
         default="corrected",
+        choices=("corrected", "gsk2020", *DEVIATIONS),
         metavar="HOW",
         help="corrected: as the paper says; gsk2020: with all of the released code's deviations "
-        "from it; or one of these alone: divided_twice, weighted_training, summed, anil_moves_all, "
-        "weighted_fine_tuning, selected_by_stopping_set",
+        f"from it; or one of these alone: {', '.join(DEVIATIONS)}",
     )
     options.data_path(
         verb,

@@ -40,10 +40,9 @@ from .relation import MapRelation as MapRelation
 from .relation import Relation as Relation
 from .relation import VectorRelation as VectorRelation
 from .released_maml import COMPAT as COMPAT
-from .released_maml import QUIRKS as QUIRKS
 from .released_maml import LogitHead as LogitHead
 from .released_maml import ReleasedMAML as ReleasedMAML
-from .released_maml import has as has
+from .released_maml import has_quirk as has_quirk
 from .released_maml import weighted_loss as weighted_loss
 from .reptile import Reptile as Reptile
 from .siamese import Siamese as Siamese

@@ -24,7 +24,7 @@ QUIRKS = (
 COMPAT = ("corrected", "gsk2020", *QUIRKS)
 
 
-def has(compat: str, quirk: str) -> bool:
+def has_quirk(compat: str, quirk: str) -> bool:
     """Whether one of `QUIRKS` is there: by itself, or with all others (`gsk2020`)."""
     return compat in ("gsk2020", quirk)
 
@@ -95,12 +95,12 @@ class ReleasedMAML(TwoClasses):
     ) -> None:
         super().__init__(network, **options)  # type: ignore[arg-type]
         self.compat = compat
-        self.positive_weight = positive_weight if has(compat, "weighted_training") else 1.0
+        self.positive_weight = positive_weight if has_quirk(compat, "weighted_training") else 1.0
 
     def inner_loss(self, target: Target, outputs: Tensor, y: Tensor) -> Tensor:
         """Divided by the number of molecules, or by it twice."""
         loss = weighted_loss(outputs, y, self.positive_weight)
-        return loss / len(y) if has(self.compat, "divided_twice") else loss
+        return loss / len(y) if has_quirk(self.compat, "divided_twice") else loss
 
     def loss(self, episode: Episode) -> Tensor:
         """The weighted loss of the query after adapting."""
@@ -110,7 +110,7 @@ class ReleasedMAML(TwoClasses):
     def meta_loss(self, episodes: Sequence[Episode]) -> Tensor:
         """The sum over tasks, or their mean."""
         losses = torch.stack([self.loss(episode) for episode in episodes])
-        return losses.sum() if has(self.compat, "summed") else losses.mean()
+        return losses.sum() if has_quirk(self.compat, "summed") else losses.mean()
 
 
 def maml(
@@ -148,7 +148,7 @@ def anil(
     **options: float | bool,
 ) -> Learner:
     """ANIL: the inner loop moves the `LogitHead` alone; or all, as released."""
-    if has(compat, "anil_moves_all"):
+    if has_quirk(compat, "anil_moves_all"):
         return maml(encoder, target, compat, positive_weight, **options)
     return Embedded(encoder, _learner(_head(encoder, target), compat, positive_weight, **options))
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from molmeta.datasets import IN, OUT
-from molmeta.evaluation import per_task, tasks_per_size
-from molmeta.metrics import bootstrap_difference, bootstrap_interval
+from molmeta.evaluation import per_task, summarise, tasks_per_size
+from molmeta.metrics import Interval, bootstrap_difference, bootstrap_interval
 from molmeta.reproduce.methods import (
     BASELINES,
     FOREST,
@@ -27,7 +27,15 @@ def heading(what: str, first: str, sizes: Sequence[int]) -> list[str]:
     return [what, "", f"| {' | '.join(names)} |", "|---|" + "---:|" * len(sizes)]
 
 
-def compared(scores: pd.DataFrame) -> bool:
+def differences(found: pd.DataFrame, learner: str) -> list[str]:
+    """A learner's rows of `summarise`: its lead, the interval, and on how many it is ahead."""
+    return [
+        f"{Interval(row['difference'], row['low'], row['high'])}, {row['wins']}/{row['tasks']}"
+        for row in found[found["learner"] == learner].to_dict("records")
+    ]
+
+
+def _compared(scores: pd.DataFrame) -> bool:
     """Whether there is a method of both sides."""
     return bool(present(scores, META)) and bool(present(scores, BASELINES))
 
@@ -47,11 +55,8 @@ def leads(scores: pd.DataFrame) -> str:
             sizes,
         )
         for name in present(scores, BASELINES):
-            cells = []
-            for k in sizes:
-                lead = _lead(part, name, k)
-                found = bootstrap_interval(lead)
-                cells.append(f"{found}, {int((lead > 0).sum())}/{len(lead)}")
+            two = part[part["learner"].isin(["maml", name])]
+            cells = differences(summarise(two, name, "auprc"), "maml")
             lines.append(f"| {LABELS[name]} | " + " | ".join(cells) + " |")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
@@ -101,7 +106,7 @@ def relative_improvement(scores: pd.DataFrame, size: int) -> pd.Series:
 
 def improvements(scores: pd.DataFrame, group: str) -> str:
     """The paper's own measure, best against best, in a group."""
-    if not compared(scores):
+    if not _compared(scores):
         return ""
     part = scores[scores["group"] == group]
     lines = [
@@ -126,7 +131,7 @@ def improvements(scores: pd.DataFrame, group: str) -> str:
 
 def agreement(scores: pd.DataFrame) -> str:
     """What the paper says of each point, and what was found here."""
-    if not compared(scores):
+    if not _compared(scores):
         return ""
     groups = [group for group in (IN, OUT) if group in set(scores["group"])]
     gains = {

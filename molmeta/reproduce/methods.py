@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from molmeta.datasets import IN, OUT, SplitAssay
-from molmeta.learners import MAML, Embedded, Learner, has
+from molmeta.learners import MAML, Embedded, Learner, has_quirk
 from molmeta.models import load_experiment, untrained
 from molmeta.reproduce.early_stopping import (
     FineTuning,
@@ -88,7 +88,7 @@ def methods_of(
     The released code weights actives by inactives over actives in the test
     (`weighted_fine_tuning`).
     """
-    tune = partial(tuned_outputs, settings, has(compat, "weighted_fine_tuning"))
+    tune = partial(tuned_outputs, settings, has_quirk(compat, "weighted_fine_tuning"))
     if kind == MULTI_TASK:
         assert isinstance(learner, Embedded)
         encoder = learner.encoder
@@ -138,10 +138,10 @@ def selection_score(
     (`selected_by_stopping_set`).
     """
     (method,) = methods_of(kind, learner, "corrected", FineTuning(), 0)
+    by_stopping_set = has_quirk(compat, "selected_by_stopping_set")
     found = []
     for split in tasks:
-        judged_on = split.validation if has(compat, "selected_by_stopping_set") else split.test
-        judged = replace(split, test=judged_on)
+        judged = replace(split, test=split.validation) if by_stopping_set else split
         rows = score(method, judged, [size], 0, 1, learner.device)
         found.append(next(row["value"] for row in rows if row["metric"] == "auprc"))
     return float(np.mean(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from molmeta.learners import has
+from molmeta.learners import has_quirk
 from molmeta.models import Episodes, Experiment, load_experiment
 
 META = ("maml", "fomaml", "anil")
@@ -118,9 +118,8 @@ def experiment(
     else:
         trained = "corrected" if compat == "weighted_fine_tuning" else compat  # the same network
         learner |= {"compat": trained, "positive_weight": positive_weight}
-        if not has(
-            compat, "divided_twice"
-        ):  # .0016: what the release's double division makes of the .05
+        if not has_quirk(compat, "divided_twice"):
+            # .0016: what the release's double division makes of the .05
             learner["inner_lr"] /= published.from_assays.support_sizes[0]
         looks = math.ceil(size.meta_steps / size.look_every)
         training = replace(

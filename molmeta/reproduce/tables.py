@@ -16,8 +16,8 @@ from molmeta.evaluation import (
     tasks_per_size,
     write_tables,
 )
-from molmeta.metrics import Interval, bootstrap_interval
-from molmeta.reproduce.claims import agreement, heading, improvements, leads, widening
+from molmeta.metrics import bootstrap_interval
+from molmeta.reproduce.claims import agreement, differences, heading, improvements, leads, widening
 from molmeta.reproduce.methods import (
     FOREST,
     FOREST_WITH_VALIDATION,
@@ -124,10 +124,5 @@ def _against(scores: pd.DataFrame, group: str) -> str:
     for name in present(scores, ORDER):
         if name == FOREST:
             continue
-        rows = found[found["learner"] == name].set_index("support_size").loc[sizes]
-        cells = [
-            f"{Interval(row['difference'], row['low'], row['high'])}, {row['wins']}/{row['tasks']}"
-            for row in rows.to_dict("records")
-        ]
-        lines.append(f"| {LABELS[name]} | " + " | ".join(cells) + " |")
+        lines.append(f"| {LABELS[name]} | " + " | ".join(differences(found, name)) + " |")
     return "\n".join(lines)

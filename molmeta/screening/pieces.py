@@ -24,7 +24,7 @@ class Done(NamedTuple):
 
     number: int
     rows: int
-    lines: str
+    lines: bytes
 
 
 @dataclass(frozen=True)

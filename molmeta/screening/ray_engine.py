@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,6 @@ from molmeta.screening.shards import lines_of
 from molmeta.screening.supervisor import Supervisor
 
 ADDRESS = "RAY_ADDRESS"
-AS_READ = ("utf-8", "surrogateescape")  # bytes of a library that are no UTF-8 stay as they are
 
 
 def on_ray(job: Job, folder: Path, pieces: Pieces, workers: int) -> Generator[Done]:
@@ -91,16 +90,10 @@ def _run(ray: Any, job: Job, folder: Path, pieces: Pieces, workers: int) -> Iter
             concurrency=workers,
             num_cpus=1,
             num_gpus=1 if job.device.startswith("cuda") else None,
-            fn_constructor_args=(
-                [files],
-                job.library.kind,
-                len(job.columns),
-                job.device,
-                job.stall,
-            ),
+            fn_constructor_args=(files, job.library.kind, len(job.columns), job.device, job.stall),
         )
         for row in scored.iter_rows():
-            yield Done(int(row["number"]), int(row["rows"]), row["lines"].decode(*AS_READ))
+            yield Done(int(row["number"]), int(row["rows"]), row["lines"])
 
 
 @contextmanager
@@ -157,13 +150,11 @@ def _source(pieces: Pieces, sha256: str) -> Any:
 class _Actor:
     """Scores pieces, with a watched worker on files that came with it."""
 
-    def __init__(
-        self, files: Sequence[Any], kind: Kind, columns: int, device: str, stall: float
-    ) -> None:
+    def __init__(self, files: Any, kind: Kind, columns: int, device: str, stall: float) -> None:
         import ray
 
         self.folder = tempfile.TemporaryDirectory()
-        contents = cast("dict[str, bytes]", ray.get(files[0]))
+        contents = cast("dict[str, bytes]", ray.get(files))
         for name, content in contents.items():
             path = Path(self.folder.name) / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +163,7 @@ class _Actor:
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
         pieces = [[Ask(*row) for row in json.loads(str(rows))] for rows in batch["rows"]]
-        lines = [lines_of(self.supervisor.score(rows)).encode(*AS_READ) for rows in pieces]
+        lines = [lines_of(self.supervisor.score(rows)) for rows in pieces]
         return {"number": list(batch["number"]), "rows": list(map(len, pieces)), "lines": lines}
 
     def __del__(self) -> None:

@@ -27,12 +27,12 @@ OURS = {"molmeta", "library", "shard"}  # a manifest of a screen says these, wha
 OF_LIBRARY = {"library", "header"}  # what of a screen changes with its library
 
 
-def lines_of(chunks: Iterable[Sequence[Told]]) -> str:
+def lines_of(chunks: Iterable[Sequence[Told]]) -> bytes:
     """Added columns as lines of CSV: of many assays a sixth of what the lists take."""
     text = io.StringIO()
     for rows in chunks:
         LineWriter(text).rows.writerows(rows)
-    return text.getvalue()
+    return text.getvalue().encode("utf-8", "surrogateescape")
 
 
 class Shards:
@@ -106,10 +106,9 @@ class Shards:
         numbers = (int(name[1]) for name in names if name)
         return frozenset(number for number in numbers if self._content(number) is not None)
 
-    def write(self, number: int, lines: str) -> None:
+    def write(self, number: int, lines: bytes) -> None:
         """Keep the added columns of a piece, as `lines_of` has them."""
-        content = lines.encode("utf-8", "surrogateescape")
-        write_atomic(self.path(number), self._seal(number, content) + b"\n" + content)
+        write_atomic(self.path(number), self._seal(number, lines) + b"\n" + lines)
 
     def read(self, number: int) -> list[Told]:
         """The added columns of a piece.

@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
 from molmeta.cli.main import main
+from molmeta.cli.reproduce import DEVIATIONS
 from molmeta.encoders.ggnn import GGNN
 from molmeta.errors import ConfigError
 from molmeta.learners.base import Embedded, Learner
@@ -181,6 +182,10 @@ def test_the_command_names_every_quirk(capsys: pytest.CaptureFixture[str]) -> No
         main(["reproduce", "--help"])
     told = capsys.readouterr().out
     assert all(quirk in told for quirk in QUIRKS)
+    assert DEVIATIONS == QUIRKS
+    with pytest.raises(SystemExit):  # before any data is read
+        main(["reproduce", "nguyen2020", "--compat", "gsk2021"])
+    assert "invalid choice: 'gsk2021'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("factory", [maml, anil])
