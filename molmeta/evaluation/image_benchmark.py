@@ -18,6 +18,7 @@ from molmeta.evaluation.trained_models import ALL, cost
 from molmeta.models import (
     BaseModel,
     Experiment,
+    Shots,
     experiment_names,
     load_experiment,
     model_folder,
@@ -110,7 +111,10 @@ def _readable(experiment: Experiment, split: ImageSplit) -> bool:
 
 
 def published_size(experiment: Experiment) -> Experiment:
-    """The experiment with 64 channels and up to 40,000 steps, from a random start."""
+    """The experiment with 64 channels and up to 40,000 steps, from a random start.
+
+    Pictures and classes are not changed: the published setting has rotated classes and no more.
+    """
     encoder = {**experiment.model.encoder}
     if "width" in encoder:
         encoder["width"] = 64
@@ -123,7 +127,12 @@ def published_size(experiment: Experiment) -> Experiment:
         encoder_lr=None,
         encoder_from="",
     )
-    return replace(experiment, model=replace(experiment.model, encoder=encoder), training=training)
+    assert isinstance(experiment.episodes, Shots)
+    episodes = replace(
+        experiment.episodes, change_drawings=False, change_classes=0.0, compose_classes=0.0
+    )
+    model = replace(experiment.model, encoder=encoder)
+    return replace(experiment, model=model, episodes=episodes, training=training)
 
 
 def begun(experiment: Experiment, split: ImageSplit, n_way: int, folder: Path) -> Experiment:

@@ -21,6 +21,7 @@ from .config import Episodes as Episodes
 from .config import Experiment as Experiment
 from .config import Imitations as Imitations
 from .config import Model as Model
+from .config import Shots as Shots
 from .config import Training as Training
 from .config import experiment_names as experiment_names
 from .config import load_experiment as load_experiment

@@ -26,6 +26,7 @@ from molmeta.evaluation.image_results import image_markdown, kinds
 from molmeta.evaluation.protocol import COLUMNS, ImageProtocol
 from molmeta.learners.functional import tanimoto
 from molmeta.models.config import experiment_names
+from molmeta.tasks.image_changes import ImageChanges
 from molmeta.tasks.image_sampling import evaluation_images
 from molmeta.training.meta_training import meta_train, meta_train_images
 from molmeta.training.scoring import score_images
@@ -128,7 +129,17 @@ def test_every_image_experiment_trains_and_scores_on_digits():
             learner = meta_train_images(experiment, *split[:2], n_way=2, progress=False).learner
             (score,) = score_images(learner, split.test, "digits", 2, [1], 2, draws=1)
             assert score.support_size == 2 and score.prevalence == 0.5
-    assert published_size(experiment).training.steps == 40_000
+
+
+def test_the_published_size_changes_no_picture_and_begins_at_random():
+    for name in experiment_names("images"):
+        experiment = load_experiment(name)
+        if not experiment.training.steps:
+            continue
+        found = published_size(experiment)
+        assert found.training.steps == 40_000
+        assert found.training.encoder_from == "" and found.training.encoder_lr is None
+        assert found.episodes.changes == ImageChanges()
 
 
 def test_zero_shot_is_asked_the_same_queries():
