@@ -31,8 +31,10 @@ class Relation(Learner):
     Differences from the paper
     --------------------------
     A class is the *mean* of its shots, not their sum: a sum tells the sizes of the classes of an
-    unbalanced support. The loss is the mean over queries and classes. GroupNorm in place of
-    BatchNorm in the convolutions, so that queries do not depend on each other. For vectors, the
+    unbalanced support. In the loss a query's class weighs as much as all others together, so that
+    it is the mean over queries and classes in two-way tasks; of twenty equal parts nineteen ask for
+    0, and r stays at 1/20 for hundreds of steps (loss .0475; Omniglot, 20-way). GroupNorm in place
+    of BatchNorm in the convolutions, so that queries do not depend on each other. For vectors, the
     module's inputs pass a LayerNorm, and their product by elements joins them (the paper leaves
     open how the two are put together): from the two vectors alone, a few assays did not teach the
     module to compare.
@@ -66,7 +68,9 @@ class Relation(Learner):
     def loss(self, episode: Episode) -> Tensor:
         """Equation 2: squared error of r against 1 for the query's class, 0 for others."""
         relations = self.relations(episode.query.x, self.adapt(episode.support)).sigmoid()
-        return F.mse_loss(relations, episode.target.encode(episode.query.y).to(relations.dtype))
+        wanted = episode.target.encode(episode.query.y).to(relations.dtype)
+        weight = torch.where(wanted > 0, 0.5, 0.5 / (relations.shape[1] - 1))
+        return (weight * (relations - wanted) ** 2).sum(dim=1).mean()
 
 
 class VectorRelation(nn.Module):

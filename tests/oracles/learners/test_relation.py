@@ -169,13 +169,22 @@ def test_probabilities_are_the_relations_over_their_sum():
     close(outputs, [[math.log(v / sum(row)) for v in row] for row in r])
 
 
-def test_the_loss_is_the_mean_squared_error_to_zero_and_one():
+def test_the_loss_is_the_squared_error_in_which_the_class_weighs_as_all_others_do():
     learner, support, query, r = vectors()
     total = 0.0
     for row, label in zip(r, query.y.tolist(), strict=True):
-        for k, value in enumerate(row):
-            total += (value - (1.0 if k == label else 0.0)) ** 2
-    close(learner.loss(Episode(support, query)), total / 12)
+        others = [value**2 for k, value in enumerate(row) if k != label]
+        total += ((1.0 - row[label]) ** 2 + sum(others) / len(others)) / 2
+    close(learner.loss(Episode(support, query)), total / len(r))
+
+
+def test_of_two_classes_the_loss_is_the_mean_squared_error():
+    learner, target = shaken(Relation(VectorRelation(4, 5))), Classification(2)
+    x, y = torch.randn(6, 4, dtype=torch.float64), torch.tensor([0, 1, 1, 0, 1, 1])
+    support, query = Examples(x[:3], y[:3], target), Examples(x[3:], y[3:], target)
+    r = learner.relations(query.x, learner.adapt(support)).sigmoid()
+    expected = torch.nn.functional.mse_loss(r, target.encode(query.y).to(r.dtype))
+    torch.testing.assert_close(learner.loss(Episode(support, query)), expected)
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 4), (3, 5, 9), (2, 3, 2), (2, 1, 6), (2, 1, 1)])
