@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from molmeta.device import resolve
 from molmeta.encoders import Taught, Whitened, read_block
@@ -63,14 +64,14 @@ def start_learner(
     if not names or train is None:
         return learner
     trained = [from_pretrained(name) if model_folder(name) else train(name) for name in names]
-    begun_with = [one.learner for one in trained if isinstance(one.learner, Embedded)]
-    if not isinstance(learner, Embedded) or len(begun_with) < len(trained):
+    own, *begun_with = [_encoder(one) for one in (learner, *(one.learner for one in trained))]
+    if own is None or None in begun_with:
         raise ConfigError(
             f"'{experiment.name}' and '{', '.join(names)}' (its encoder_from) must be learners on "
             "an encoder"
         )
     try:
-        learner.encoder.begin_with(*(one.encoder for one in begun_with))  # type: ignore[operator]
+        own.begin_with(*begun_with)  # type: ignore[operator]
     except RuntimeError as error:
         theirs = " and ".join(str(one.experiment.model.encoder) for one in trained)
         raise ConfigError(
@@ -78,6 +79,14 @@ def start_learner(
             f"'{', '.join(names)}' (its encoder_from) {theirs}; give both the same sizes"
         ) from error
     return learner
+
+
+def _encoder(learner: Learner) -> nn.Module | None:
+    """What a learner reads its inputs by; of a network that moves as a whole, its first module."""
+    if isinstance(learner, Embedded):
+        return learner.encoder
+    network = getattr(learner, "network", None)
+    return network[0] if isinstance(network, nn.Sequential) else None
 
 
 def run_training(

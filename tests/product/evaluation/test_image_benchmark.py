@@ -174,12 +174,21 @@ def test_an_encoder_can_begin_with_a_trained_one_and_be_held_fast(config, tmp_pa
     began = from_pretrained(tmp_path / "follower" / "encoders" / config.stem).learner.state_dict()
     assert all(first[name].equal(began[name]) for name in shared)
 
-    for wrong, said in (("width = 8", "give both the same"), ("width = 4", "on an encoder")):
-        name = "maml" if wrong == "width = 4" else "siamese"
-        bad = text.replace('"siamese"', f'"{name}"').replace("width = 4", wrong)
-        follower.write_text(bad + f'encoder_from = "{config}"\n')
-        with pytest.raises(ConfigError, match=said):
-            meta_train_images(str(follower), split.train, n_way=2, progress=False)
+    follower.write_text(text.replace("width = 4", "width = 8") + f'encoder_from = "{config}"\n')
+    with pytest.raises(ConfigError, match="give both the same"):
+        meta_train_images(str(follower), split.train, n_way=2, progress=False)
+
+
+@pytest.mark.parametrize("name", ["maml", "fomaml", "reptile"])
+def test_a_network_that_moves_as_a_whole_begins_with_a_trained_encoder(name, config, tmp_path):
+    follower = tmp_path / "follower.toml"
+    text = EXPERIMENT.replace('"prototypical"', f'"{name}"')
+    follower.write_text(text + f'lr = 1e-30\nencoder_from = "{config}"\n')
+    split = digits_split()
+    first = meta_train_images(str(config), *split[:2], n_way=2, progress=False).learner
+    second = meta_train_images(str(follower), *split[:2], n_way=2, progress=False).learner
+    moved = second.network[0].state_dict()
+    assert moved and all(first.encoder.state_dict()[key].equal(moved[key]) for key in moved)
 
 
 def test_learners_of_a_benchmark_share_the_encoder_that_they_begin_with(config, tmp_path):

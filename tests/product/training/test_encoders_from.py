@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import torch
 from molmeta.datasets import read_table
 from molmeta.errors import ConfigError
 from molmeta.evaluation.trained_models import cost
-from molmeta.models import from_pretrained
-from molmeta.training import meta_train
+from molmeta.models import from_pretrained, load_experiment
+from molmeta.training import meta_train, start_learner
 
 GRAPH = 'name = "gin", width = 8, layers = 1'
 COUNTS = 'name = "fingerprint", hidden = 8, dim = 6'
@@ -81,6 +82,15 @@ def test_a_network_of_the_run_s_own_name_has_a_folder_of_its_own(experiments, lo
     meta_train(str(same), assays, save_dir=runs / "graph", encoders_dir=runs)
     assert from_pretrained(runs / "graph").experiment.training.seed == 3
     assert from_pretrained(runs / "graph" / "encoders" / "graph").experiment.training.seed == 0
+
+
+def test_what_reads_nothing_begins_with_no_encoder(experiments):
+    constant = load_experiment("constant")
+    training = replace(constant.training, encoder_from=str(experiments["graph"]))
+    with pytest.raises(ConfigError, match="must be learners on an encoder"):
+        start_learner(
+            replace(constant, training=training), "cpu", lambda _: from_pretrained("anil")
+        )
 
 
 def test_without_a_shared_folder_each_network_has_its_own(experiments, long_table, tmp_path):
