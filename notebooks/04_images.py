@@ -73,7 +73,8 @@ axes[0, 7].set_title("query")
 # ## Train a learner, adapt it, ask it
 #
 # Two verbs, as for molecules: `state = learner.adapt(support)`, then `learner(x, state)`. The state is
-# a dict of plain tensors; the model itself does not change.
+# a dict of plain tensors; the model itself does not change. Each begins here with random convolutions;
+# in the benchmark most begin with those of Prototypical Networks (`encoder_from`).
 
 # %%
 from dataclasses import replace
@@ -82,6 +83,7 @@ from dataclasses import replace
 def trained(name: str):
     experiment = molmeta.load_experiment(f"images/{name}")
     training = replace(experiment.training, steps=10 if SMOKE else 120)
+    training = replace(training, encoder_from="", encoder_lr=None)  # begin at random
     experiment = replace(experiment, training=training)
     return molmeta.meta_train_images(experiment, train, n_way=5, progress=False)
 
@@ -175,8 +177,8 @@ from molmeta.tasks import Examples
 pictures = molmeta.load_image_folder(folder, size=28, channels=1)
 known, new = pictures.select(range(7)), pictures.select([7, 8, 9])
 experiment = molmeta.load_experiment("images/prototypical")
-if SMOKE:
-    experiment = replace(experiment, training=replace(experiment.training, steps=10))
+steps = 10 if SMOKE else 300  # with more classes to learn from, more: the experiment has 1,500
+experiment = replace(experiment, training=replace(experiment.training, steps=steps))
 model = molmeta.meta_train_images(experiment, known.rotated(), n_way=5, progress=True)
 shown = np.concatenate([np.flatnonzero(new.labels == k)[:5] for k in range(3)])
 asked = np.setdiff1d(np.arange(len(new.labels)), shown)
