@@ -143,7 +143,12 @@ def _groups(args: argparse.Namespace) -> dict[str, str] | None:
 
 
 def _images(args: argparse.Namespace) -> str:
-    from molmeta.evaluation import ImageProtocol, run_image_benchmark, write_image_results
+    from molmeta.evaluation import (
+        ImageProtocol,
+        run_image_benchmark,
+        write_image_results,
+        write_training,
+    )
 
     default = ImageProtocol()
     protocol = ImageProtocol(
@@ -167,4 +172,5 @@ def _images(args: argparse.Namespace) -> str:
         *("--draws", str(protocol.draws), "--seed", str(args.seed)),
         *(["--published-size"] if args.published_size else []),
     )
+    write_training(args.save_dir, args.output, sorted(set(results.scores["learner"])))
     return write_image_results(results, args.output, protocol, command, args.images)

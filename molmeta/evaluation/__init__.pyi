@@ -8,6 +8,7 @@ from .groups import groups_markdown as groups_markdown
 from .groups import read_groups as read_groups
 from .image_benchmark import run_image_benchmark as run_image_benchmark
 from .image_results import write_image_results as write_image_results
+from .image_training import write_training as write_training
 from .jobs import run_jobs as run_jobs
 from .leakage import audit as audit
 from .leakage import known_molecules as known_molecules
