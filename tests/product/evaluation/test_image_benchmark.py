@@ -91,6 +91,12 @@ def test_digits_are_benchmarked_on_a_fresh_machine(config, tmp_path, capsys):
     assert json.loads((trained / "environment.json").read_text())["training_seconds"] > 0
     assert "classes of images" in (trained / "README.md").read_text()
 
+    went = pd.read_csv(tmp_path / "digits-training.csv")
+    assert list(went.columns) == ["learner", "n_way", "split", "step", "loss", "score"]
+    assert set(went["learner"]) == {"tiny", "zero_shot"} and set(went["n_way"]) == {3}
+    assert list(went.loc[went["learner"] == "tiny", "step"]) == [2, 4]
+    assert (tmp_path / "digits-training.png").read_bytes()[1:4] == b"PNG"
+
     first = scores
     assert main([*command, "--overwrite"]) == 0  # runs that are there are not trained again
     pd.testing.assert_frame_equal(pd.read_csv(out), first)
