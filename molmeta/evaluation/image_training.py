@@ -10,6 +10,7 @@ import pandas as pd
 
 from molmeta.evaluation.plots import pyplot
 from molmeta.files import write_atomic
+from molmeta.training import validation_curves
 
 ACROSS = 4  # learners in a row of the figure
 
@@ -20,18 +21,15 @@ def write_training(save_dir: Path, path: Path, learners: Sequence[str]) -> None:
     The score is the accuracy on the validation classes, mean over shots. Nothing is written where
     nothing was trained.
     """
-    parts = [
-        pd.read_csv(history)
-        .dropna(subset="score")
-        .assign(learner=learner, n_way=int(way.removesuffix("-way")), split=split)
-        for history in sorted(save_dir.glob("*-way/*/*/history.csv"))
-        for way, split, learner in [history.parent.parts[-3:]]
+    folders = [
+        (run, {"learner": learner, "n_way": int(way.removesuffix("-way")), "split": split})
+        for run in save_dir.glob("*-way/*/*")
+        for way, split, learner in [run.parts[-3:]]
         if learner in learners
     ]
-    if not parts:
+    table = validation_curves(folders)
+    if table.empty:
         return
-    table = pd.concat(parts)[["learner", "n_way", "split", "step", "loss", "score"]]
-    table = table.sort_values(["learner", "n_way", "split", "step"])
     out = path.with_name(f"{path.stem}-training.csv")
     write_atomic(out, table.to_csv(index=False, lineterminator="\n").encode())
     _plot(table, out.with_suffix(".png"))

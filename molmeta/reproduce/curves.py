@@ -10,6 +10,7 @@ from molmeta.evaluation import pyplot
 from molmeta.files import write_atomic
 from molmeta.reproduce.methods import LABELS
 from molmeta.reproduce.sizes import MULTI_TASK, TRAINED
+from molmeta.training import validation_curves
 
 
 def write_curves(save_dir: Path, path: Path) -> None:
@@ -18,15 +19,15 @@ def write_curves(save_dir: Path, path: Path) -> None:
     Meta-learned initialisations are selected by the mean AUPRC of the validation assays, each
     fine-tuned; multi-task training by minus the loss on the molecules that it holds out.
     """
-    parts = [
-        pd.read_csv(history).dropna(subset="score").assign(learner=kind, model_seed=int(seed))
-        for history in sorted(save_dir.glob("*-seed*/history.csv"))
-        for kind, _, seed in [history.parent.name.rpartition("-seed")]
+    folders = [
+        (run, {"learner": kind, "model_seed": int(seed)})
+        for run in save_dir.glob("*-seed*")
+        for kind, _, seed in [run.name.rpartition("-seed")]
         if kind in TRAINED
     ]
-    if not parts:
+    table = validation_curves(folders)
+    if table.empty:
         return
-    table = pd.concat(parts)[["learner", "model_seed", "step", "loss", "score"]]
     out = path.with_name(f"{path.stem}-curves.csv")
     write_atomic(out, table.to_csv(index=False, lineterminator="\n").encode())
     _plot(table, out.with_suffix(".png"))
