@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from molmeta.evaluation.plots import pyplot
-from molmeta.files import write_atomic
-from molmeta.training import validation_curves
+from molmeta.training import write_validation_curves
 
 ACROSS = 4  # learners in a row of the figure
 
@@ -27,12 +26,7 @@ def write_training(save_dir: Path, path: Path, learners: Sequence[str]) -> None:
         for way, split, learner in [run.parts[-3:]]
         if learner in learners
     ]
-    table = validation_curves(folders)
-    if table.empty:
-        return
-    out = path.with_name(f"{path.stem}-training.csv")
-    write_atomic(out, table.to_csv(index=False, lineterminator="\n").encode())
-    _plot(table, out.with_suffix(".png"))
+    write_validation_curves(folders, path.with_name(f"{path.stem}-training.csv"), _plot)
 
 
 def _plot(table: pd.DataFrame, path: Path) -> None:

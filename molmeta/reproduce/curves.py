@@ -7,10 +7,9 @@ from pathlib import Path
 import pandas as pd
 
 from molmeta.evaluation import pyplot
-from molmeta.files import write_atomic
 from molmeta.reproduce.methods import LABELS
 from molmeta.reproduce.sizes import MULTI_TASK, TRAINED
-from molmeta.training import validation_curves
+from molmeta.training import write_validation_curves
 
 
 def write_curves(save_dir: Path, path: Path) -> None:
@@ -25,12 +24,7 @@ def write_curves(save_dir: Path, path: Path) -> None:
         for kind, _, seed in [run.name.rpartition("-seed")]
         if kind in TRAINED
     ]
-    table = validation_curves(folders)
-    if table.empty:
-        return
-    out = path.with_name(f"{path.stem}-curves.csv")
-    write_atomic(out, table.to_csv(index=False, lineterminator="\n").encode())
-    _plot(table, out.with_suffix(".png"))
+    write_validation_curves(folders, path.with_name(f"{path.stem}-curves.csv"), _plot)
 
 
 def _plot(table: pd.DataFrame, path: Path) -> None:

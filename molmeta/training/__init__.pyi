@@ -1,5 +1,5 @@
 from .cards import environment_json as environment_json
-from .curves import validation_curves as validation_curves
+from .curves import write_validation_curves as write_validation_curves
 from .distributed import processes as processes
 from .distributed import rank as rank
 from .distributed import world_size as world_size

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
+from molmeta.files import write_atomic
 from molmeta.training.progress import progress_of
 
+Runs = Iterable[tuple[Path, Mapping[str, object]]]
 
-def validation_curves(runs: Iterable[tuple[Path, Mapping[str, object]]]) -> pd.DataFrame:
+
+def write_validation_curves(
+    runs: Runs, path: Path, plot: Callable[[pd.DataFrame, Path], None]
+) -> None:
+    """`validation_curves` as CSV, and what `plot` makes of them beside it, as `.png`.
+
+    Nothing is written where nothing was trained.
+    """
+    table = validation_curves(runs)
+    if table.empty:
+        return
+    write_atomic(path, table.to_csv(index=False, lineterminator="\n").encode())
+    plot(table, path.with_suffix(".png"))
+
+
+def validation_curves(runs: Runs) -> pd.DataFrame:
     """A row a look at the validation tasks, of whole runs and of those under way.
 
     Parameters
