@@ -126,8 +126,8 @@ pd.DataFrame(rows).pivot(index="learner", columns="k_shot", values="accuracy, 95
 # %% [markdown]
 # **Here the pixels win.** Digits of 8 × 8 dots, all upright and centred, need no learned eye, and 28
 # classes teach little. Where drawings vary more and there are more of them to learn from it turns: on
-# a small set of Omniglot (five alphabets, 5-way 5-shot) pixels have 65 %, Prototypical Networks 92 %,
-# ANIL 92 %, Matching Networks 90 % (`benchmarks/results/omniglot-small1.md`). A yardstick in every
+# a small set of Omniglot (five alphabets, 5-way 5-shot) pixels have 65 %, Prototypical Networks,
+# ANIL, MAML and Matching Networks 93 to 95 % (`benchmarks/results/omniglot-small1.md`). A yardstick in every
 # table is how one finds out.
 #
 # ## What a Prototypical Network sees
@@ -206,4 +206,5 @@ print(f"{(found == new.labels[asked]).mean():.0%} of {len(asked)} pictures right
 # ```
 #
 # What we found on one of Omniglot's small sets, beside the published figures, is in
-# `benchmarks/results/omniglot-small1.md`: with 70 to 90 characters to learn from, far below them.
+# `benchmarks/results/omniglot-small1.md`: with 70 to 90 characters to learn
+# from we are below them, and far below on one hard alphabet.
