@@ -83,7 +83,6 @@ SIZES = {
         meta_steps=15_000,
         look_every=500,
         batch=256,
-        multi_task_epochs=60,
         model_seeds=3,
         split_seeds=3,
         once=("fomaml", "anil"),
