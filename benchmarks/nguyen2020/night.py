@@ -2,10 +2,12 @@
 
     python benchmarks/nguyen2020/night.py maml 0 fsmol_assays.csv.gz chembl_organism_assays.csv.gz
 
-trains and judges what that command would, in `--runs`, and goes on from a checkpoint; what is left of
-it, scores and history, is kept in `night/` beside this file. `random_forest 0` is judged likewise.
+trains and judges what that command would, in `--runs`, and goes on from a checkpoint; scores and
+history are kept in `night/` beside this file. `random_forest 0` is judged likewise.
 
-    python benchmarks/nguyen2020/night.py join 0 DATA...   -> ../results/nguyen2020-night.{csv,md,png}
+    python benchmarks/nguyen2020/night.py join 0 DATA...
+
+puts all of them together in `../results/nguyen2020-night.csv` and beside it.
 """
 
 from __future__ import annotations
