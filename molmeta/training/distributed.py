@@ -28,6 +28,10 @@ def processes() -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
+    # what this module holds as a default is the group that there is at its import, by whomever: a
+    # group that is held keeps gloo's threads after it, and they could abort the process as it ends
+    import torch.distributed.nn
+
     nccl = torch.cuda.is_available() and dist.is_nccl_available()
     dist.init_process_group("cpu:gloo,cuda:nccl" if nccl else "gloo")
     yield

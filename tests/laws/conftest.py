@@ -125,7 +125,7 @@ LEARNERS = [
     ),
     Entry("meta_networks", "MetaNetworks", SMALL, {"hidden": 16}, training=Training(90)),
     Entry("hypernetwork", "HyperNetwork", SMALL, {"hidden": 16, "embedding": 8}),
-    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.2}, training=Training(45)),
+    Entry("reptile", "Reptile", SMALL, {"inner_lr": 0.05}, training=Training(45)),
     Entry(
         "reptile",
         "Reptile",

@@ -56,7 +56,9 @@ def test_a_step_on_vectors_is_a_step_on_molecules(name: str, assays) -> None:
             assert isinstance(trained, OnVectors) and trained.for_use() is one
             assert all(isinstance(assay.molecules, torch.Tensor) for assay in data)
         episodes = AssayEpisodes(data, (8,), 8, 2, seed=0)
-        MetaTrainer(trained, episodes, Training(steps=3, lr=1e-2)).run(progress=False)
+        MetaTrainer(trained, episodes, Training(steps=3, lr=0.1, optimiser="sgd")).run(
+            progress=False
+        )
         ends.append(one.state_dict())
     start = learner(name, assays).state_dict()
     moved = [key for key in start if not torch.equal(start[key], ends[0][key])]

@@ -77,6 +77,11 @@ def test_a_gradient_that_a_process_lacks_counts_as_zero(found):
 
 
 @pytest.mark.slow
+def test_no_thread_outlives_the_group(found):
+    assert [found[name]["threads"].item() for name in ("first", "second")] == [0, 0]
+
+
+@pytest.mark.slow
 def test_the_command_writes_one_run_that_equals_that_of_one_process(
     config: Path, long_table: Path, model: Path, tmp_path: Path
 ) -> None:
