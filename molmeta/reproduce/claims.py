@@ -62,6 +62,37 @@ def leads(scores: pd.DataFrame) -> str:
     return "\n\n".join(parts)
 
 
+def leads_by_model(scores: pd.DataFrame) -> str:
+    """AUPRC of each model of MAML less that of the multi-task model of its seed, group by group."""
+    if not _compared(scores) or "maml" not in set(scores["learner"]):
+        return ""
+    both = ("maml", present(scores, BASELINES)[0])
+    seeds = sorted(set.intersection(*(_seeds(scores, name) for name in both)))
+    if len(seeds) < 2:
+        return ""
+    parts = []
+    for group in groups_of(scores):
+        part = scores[scores["group"] == group]
+        sizes = list(tasks_per_size(part))
+        best = {k: _means(part, k)[list(present(part, BASELINES))].idxmax() for k in sizes}
+        lines = heading(
+            f"{group or 'all'}: AUPRC of each model of MAML − that of one multi-task network, in "
+            "its best use; mean over assays, 95 % paired interval",
+            "seed",
+            sizes,
+        )
+        for seed in seeds:
+            one = part[part["model_seed"] == seed]
+            cells = [str(bootstrap_interval(_lead(one, str(best[k]), k))) for k in sizes]
+            lines.append(f"| {seed} | " + " | ".join(cells) + " |")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _seeds(scores: pd.DataFrame, learner: str) -> set[int]:
+    return set(scores.loc[scores["learner"] == learner, "model_seed"])
+
+
 def widening(scores: pd.DataFrame) -> str:
     """How much larger MAML's lead is on other groups than in distribution."""
     others = [group for group in groups_of(scores) if group != IN]
@@ -118,7 +149,7 @@ def improvements(scores: pd.DataFrame, group: str) -> str:
         "|---:|---|---|---|---:|",
     ]
     for k in tasks_per_size(part):
-        means = per_task(part[part["support_size"] == k], "auprc").mean()
+        means = _means(part, k)
         best = [str(means[list(present(scores, side))].idxmax()) for side in (META, BASELINES)]
         gain = relative_improvement(part, k)
         found = bootstrap_interval(100 * gain)
@@ -174,8 +205,13 @@ def agreement(scores: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def _means(scores: pd.DataFrame, size: int) -> pd.Series:
+    """Mean over assays of each learner's AUPRC."""
+    return per_task(scores[scores["support_size"] == size], "auprc").mean()
+
+
 def _best(scores: pd.DataFrame, size: int, *, forests: bool = True) -> str:
-    table = per_task(scores[scores["support_size"] == size], "auprc").mean()
+    table = _means(scores, size)
     left_out = [FOREST_WITH_VALIDATION] if forests else [FOREST, FOREST_WITH_VALIDATION]
     return str(table.drop(index=left_out, errors="ignore").idxmax())
 

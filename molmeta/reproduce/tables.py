@@ -17,7 +17,15 @@ from molmeta.evaluation import (
     write_tables,
 )
 from molmeta.metrics import bootstrap_interval
-from molmeta.reproduce.claims import agreement, differences, heading, improvements, leads, widening
+from molmeta.reproduce.claims import (
+    agreement,
+    differences,
+    heading,
+    improvements,
+    leads,
+    leads_by_model,
+    widening,
+)
 from molmeta.reproduce.methods import (
     FOREST,
     FOREST_WITH_VALIDATION,
@@ -42,6 +50,7 @@ def write_reproduction(results: Results, path: Path, command: str, about: str) -
     parts += [
         "## Against multi-task training",
         leads(scores),
+        leads_by_model(scores),
         widening(scores),
         *(improvements(scores, group) for group in groups_of(scores)),
         "## Beside the paper",
