@@ -51,8 +51,8 @@ def describe(
     differences.append("dropout of the multi-task network draws once for atoms that are alike")
     lines = [
         f"{what} Fine-tuned on k measurements, stopped by the assay's validation part, judged on "
-        f"its test part; {size.model_seeds} models of each kind × {size.split_seeds} supports of "
-        "each size; mean over these, then over assays.",
+        f"its test part; mean over models of each kind ({size.model_seeds}) and supports of each "
+        f"size ({size.split_seeds}), then over assays.",
         "",
         f"- meta-training on {len(study.train)} assays; selection on {len(study.validation)}; test "
         f"on {len(study.test)}: " + ", ".join(f"{n} {group}" for group, n in groups.items()),
