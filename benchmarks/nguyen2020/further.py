@@ -66,7 +66,7 @@ def main() -> None:
     about = describe(study, size, "corrected", released=False, grouped=True)
     words = ["python benchmarks/nguyen2020/further.py", args.fs_mol.name, args.organisms.name]
     path = RESULTS / "nguyen2020-further.csv"
-    write_reproduction(results, path, " ".join([*words, *told(args)]), f"{about}\n{APART}")
+    print(write_reproduction(results, path, " ".join([*words, *told(args)]), f"{about}\n{APART}"))
 
 
 def told(args: argparse.Namespace) -> list[str]:
