@@ -97,7 +97,7 @@ def plot_sizes(scores: pd.DataFrame, path: Path) -> None:
         frameon=False,
         fontsize=8,
     )
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
