@@ -11,7 +11,6 @@ against; where a run has no multi-task network, it is that of the first, which i
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +18,7 @@ import pandas as pd
 from molmeta.evaluation import per_task, tasks_per_size
 from molmeta.files import write_atomic
 from molmeta.metrics import bootstrap_interval
-from molmeta.reproduce import groups_of, relative_improvement
+from molmeta.reproduce import groups_of, heading, relative_improvement
 
 RESULTS = Path(__file__).parents[1] / "results"
 KEYS = ["run", "learner", "task", "group", "support_size", "metric"]
@@ -35,8 +34,7 @@ def main() -> None:
     table = pd.concat(parts).groupby(KEYS, sort=False)["value"].mean().round(5).reset_index()
     text = table.to_csv(index=False, lineterminator="\n")
     write_atomic(RESULTS / "nguyen2020-deviations.csv", text.encode())
-    committed = pd.read_csv(io.StringIO(text), keep_default_na=False)
-    write_atomic(RESULTS / "nguyen2020-deviations.md", page(committed).encode())
+    write_atomic(RESULTS / "nguyen2020-deviations.md", page(table).encode())
 
 
 def page(table: pd.DataFrame) -> str:
@@ -91,12 +89,7 @@ def improvement(runs: dict[str, pd.DataFrame], group: str) -> str:
 def head(title: str, counts: dict[int, int]) -> list[str]:
     """What a table is of, and a column for each number of measurements."""
     names = [f"{k} ({n} assays)" for k, n in counts.items()]
-    return [
-        f"{title}; 95 % paired intervals",
-        "",
-        f"| run | {' | '.join(names)} |",
-        "|---|" + "---:|" * len(names),
-    ]
+    return heading(f"{title}; 95 % paired intervals", "run", names)
 
 
 if __name__ == "__main__":

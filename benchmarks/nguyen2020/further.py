@@ -1,6 +1,6 @@
 r"""The models of `--size night`, judged on each set of molecules once, and on all of FS-Mol's test.
 
-    python benchmarks/nguyen2020/further.py fsmol_assays.csv.gz chembl_organism_assays.csv.gz \\
+    python benchmarks/nguyen2020/further.py fsmol_assays.csv.gz chembl_organism_assays.csv.gz \
         --save-dir DIR
 
 DIR holds what `molmeta reproduce nguyen2020 --size night --save-dir DIR` trained. Of the 40 assays
@@ -15,8 +15,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
 
 from molmeta.datasets import (
     IN,
@@ -35,7 +33,6 @@ from molmeta.tasks import Assay, Assays, Split
 
 SPLIT = "nguyen2020"
 LEAST = 128  # measurements of an assay that is judged on
-LEARNED = ("B", "F")  # binding, functional
 RESULTS = Path(__file__).parents[1] / "results"
 APART = (
     "- an assay in distribution is left out if more than half of its molecules are in those before "
@@ -65,23 +62,22 @@ def main() -> None:
     results = reproduce(study, size, args.save_dir, methods=args.methods, workers=args.workers)
     about = describe(study, size, "corrected", released=False, grouped=True)
     words = ["python benchmarks/nguyen2020/further.py", args.fs_mol.name, args.organisms.name]
+    words += ["--model-seeds", str(args.model_seeds), "--methods", *args.methods]
     path = RESULTS / "nguyen2020-further.csv"
-    print(write_reproduction(results, path, " ".join([*words, *told(args)]), f"{about}\n{APART}"))
-
-
-def told(args: argparse.Namespace) -> list[str]:
-    """The options, to be written again."""
-    return ["--model-seeds", str(args.model_seeds), "--methods", *args.methods]
+    print(write_reproduction(results, path, " ".join(words), f"{about}\n{APART}"))
 
 
 def further(fs_mol: Path, organisms: Path, size: Size) -> Study:
-    """The study of the split, with the same training, on other assays in distribution."""
-    table, _ = collected([read_fs_mol(fs_mol)[0], read_table(organisms)], [None, None])
+    """The study of the split, with the same training, on other assays in distribution.
+
+    All assays of FS-Mol's test that are not binding or functional are in the split's test already,
+    or too small.
+    """
+    learned, parts = read_fs_mol(fs_mol)
+    table, _ = collected([learned, read_table(organisms)], [None, None])
     split = split_assays(table.assays, read_split(SPLIT))
     known = split.train.smiles() | split.validation.smiles()
-    rows = pd.read_csv(fs_mol).groupby("assay_id")[["split", "assay_type"]].first()
-    eligible = rows.index[(rows["split"] == "test") & rows["assay_type"].isin(LEARNED)]
-    more = [name for name in sorted(eligible) if name not in split.test]
+    more = [name for name in sorted(parts["test"]) if name not in split.test]
     added, _ = table.assays.select(more).without(known).binarise_where_possible()
     groups = read_groups(SPLIT)
     inside = [assay for name, assay in split.test.items() if groups[name] == IN]

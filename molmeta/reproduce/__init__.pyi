@@ -1,4 +1,5 @@
 from .about import describe as describe
+from .claims import heading as heading
 from .claims import relative_improvement as relative_improvement
 from .curves import write_curves as write_curves
 from .methods import groups_of as groups_of

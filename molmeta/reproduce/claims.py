@@ -21,10 +21,10 @@ from molmeta.reproduce.methods import (
 from molmeta.reproduce.sizes import META
 
 
-def heading(what: str, first: str, sizes: Sequence[int]) -> list[str]:
-    """The lines above a table with a column for each number of measurements."""
-    names = [first, *map(str, sizes)]
-    return [what, "", f"| {' | '.join(names)} |", "|---|" + "---:|" * len(sizes)]
+def heading(what: str, first: str, columns: Sequence[object]) -> list[str]:
+    """The lines above a table, such as one with a column for each number of measurements."""
+    names = [first, *map(str, columns)]
+    return [what, "", f"| {' | '.join(names)} |", "|---|" + "---:|" * len(columns)]
 
 
 def differences(found: pd.DataFrame, learner: str) -> list[str]:
@@ -76,8 +76,8 @@ def leads_by_model(scores: pd.DataFrame) -> str:
         sizes = list(tasks_per_size(part))
         best = {k: _means(part, k)[list(present(part, BASELINES))].idxmax() for k in sizes}
         lines = heading(
-            f"{group or 'all'}: AUPRC of each model of MAML − that of one multi-task network, in "
-            "its best use; mean over assays, 95 % paired interval",
+            f"{group or 'all'}: AUPRC of each model of MAML − that of the multi-task network of "
+            "its seed, in its best use; mean over assays, 95 % paired interval",
             "seed",
             sizes,
         )

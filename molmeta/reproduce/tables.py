@@ -105,12 +105,11 @@ def _table(scores: pd.DataFrame, group: str, metric: str) -> str:
     part = scores[scores["group"] == group]
     counts = tasks_per_size(part)
     table = per_task(part, metric)
-    lines = [
+    lines = heading(
         f"{group or 'all'}: mean over assays, and its 95 % interval",
-        "",
-        "| method | " + " | ".join(f"{k} ({n} assays)" for k, n in counts.items()) + " |",
-        "|---|" + "---:|" * len(counts),
-    ]
+        "method",
+        [f"{k} ({n} assays)" for k, n in counts.items()],
+    )
     for name in present(scores, ORDER):
         cells = []
         for k in counts:

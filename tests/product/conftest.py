@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ from product_commands import adapt_command
 from molmeta.cli.main import main
 from molmeta.datasets.chembl import load_embedded
 
+ROOT = Path(__file__).parents[2]
 EXPERIMENT = """
 [model.learner]
 name = "prototypical"
@@ -31,6 +35,20 @@ steps = 6
 evaluate_every = 2
 validation_draws = 1
 """
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[[str], ModuleType]:
+    """A script of the repository as a module, by its path there."""
+
+    def load(path: str) -> ModuleType:
+        spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -61,13 +61,9 @@ def test_checksums_of_the_readme(name: str) -> None:
 
 
 @pytest.fixture
-def build() -> ModuleType:
+def build(script: Callable[[str], ModuleType]) -> ModuleType:
     """`data/build.py` as a module."""
-    spec = importlib.util.spec_from_file_location("build", ROOT / "data" / "build.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("data/build.py")
 
 
 def test_the_split_is_what_the_script_makes(build: ModuleType) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,14 +18,9 @@ TASKS = {16: 157, 32: 157, 64: 157, 128: 148, 256: 43}
 
 
 @pytest.fixture(scope="module")
-def report() -> ModuleType:
+def report(script: Callable[[str], ModuleType]) -> ModuleType:
     """The script that makes the page."""
-    path = ROOT / "benchmarks" / "fsmol" / "report.py"
-    spec = importlib.util.spec_from_file_location("fsmol_report", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("benchmarks/fsmol/report.py")
 
 
 @pytest.fixture(scope="module")

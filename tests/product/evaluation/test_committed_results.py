@@ -233,7 +233,7 @@ def test_what_is_said_of_earlier_assays_is_the_committed_result() -> None:
 
 @pytest.mark.parametrize("name", ["nguyen2020-night", "nguyen2020-further"])
 def test_the_paper_run_again_is_summarised_as_written(name: str) -> None:
-    table = pd.read_csv(RESULTS / f"{name}.csv", keep_default_na=False)
+    table = scores(name)
     assert list(table.columns) == REPRODUCTION
     assert table["value"].between(0, 1).all()
     models = table.groupby(["learner", "metric"])["model_seed"].nunique()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
 
-PATH = Path(__file__).parents[3] / "benchmarks" / "nguyen2020" / "deviations.py"
 FIRST = {"maml": (0.5, 0.7), "knn": (0.4, 0.5)}  # AUPRC on two assays
 
 
@@ -25,7 +25,9 @@ def run(found: dict[str, tuple[float, float]]) -> pd.DataFrame:
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: Callable[[str], ModuleType]
+) -> str:
     """The page of a run with both networks, of one with MAML alone, and of one with both."""
     runs = {
         "corrected": FIRST,
@@ -34,14 +36,13 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     }
     for name, found in runs.items():
         run(found).to_csv(tmp_path / f"{name}.csv", index=False)
-    spec = importlib.util.spec_from_file_location("deviations", PATH)
-    assert spec is not None and spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
-    monkeypatch.setattr(script, "RESULTS", tmp_path / "results")
+    deviations = script("benchmarks/nguyen2020/deviations.py")
+    monkeypatch.setattr(deviations, "RESULTS", tmp_path / "results")
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr(sys, "argv", [str(PATH), *(str(tmp_path / f"{name}.csv") for name in runs)])
-    script.main()
+    monkeypatch.setattr(
+        sys, "argv", ["deviations.py", *(str(tmp_path / f"{name}.csv") for name in runs)]
+    )
+    deviations.main()
     assert len(pd.read_csv(tmp_path / "results" / "nguyen2020-deviations.csv")) == 10
     return (tmp_path / "results" / "nguyen2020-deviations.md").read_text("utf-8")
 
